@@ -1,0 +1,1 @@
+//! The examples are the binaries under `examples/`; this library is empty.
