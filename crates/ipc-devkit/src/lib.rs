@@ -1,1 +1,18 @@
-//! Placeholder.
+//! [`Child`]: crate::Child
+#![doc = include_str!("../README.md")]
+#![deny(unsafe_code)]
+
+#[cfg(not(target_os = "linux"))]
+compile_error!("ipc-devkit is for Linux only");
+
+mod channel;
+pub mod fault;
+mod leaks;
+mod peer;
+pub mod scratch;
+mod skip;
+mod sys;
+pub mod watchdog;
+
+pub use peer::{Child, Parent, alone, processes, two_process};
+pub use skip::skip;

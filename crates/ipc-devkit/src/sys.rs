@@ -1,0 +1,156 @@
+//! The system calls of the test half that rustix does not offer, each wrapped in a safe function.
+#![expect(unsafe_code, reason = "signal handlers, seccomp filters and fork have no safe form")]
+
+use std::io;
+use std::time::Duration;
+
+use libc::{c_int, c_long, sock_filter};
+
+/// Turns the `-1` convention of C into a result.
+fn check(result: c_int) -> io::Result<c_int> {
+    if result == -1 { Err(io::Error::last_os_error()) } else { Ok(result) }
+}
+
+/// Sends `signal` to the calling thread.
+pub(crate) fn raise(signal: c_int) -> io::Result<()> {
+    // SAFETY: `raise` takes a number and touches no memory of ours.
+    let result = unsafe { libc::raise(signal) };
+    if result == 0 { Ok(()) } else { Err(io::Error::from_raw_os_error(libc::EINVAL)) }
+}
+
+/// Gives `signal` its default action.
+pub(crate) fn set_default_action(signal: c_int) -> io::Result<()> {
+    set_action(signal, libc::SIG_DFL)
+}
+
+/// Makes `handler` the action of `signal`, without SA_RESTART: it interrupts what waits.
+pub(crate) fn set_handler(signal: c_int, handler: extern "C" fn(c_int)) -> io::Result<()> {
+    set_action(signal, handler as *const () as libc::sighandler_t)
+}
+
+fn set_action(signal: c_int, action: libc::sighandler_t) -> io::Result<()> {
+    // SAFETY: `sigaction` is a C struct of numbers and an optional function: zero bytes are a value of it.
+    let mut new: libc::sigaction = unsafe { std::mem::zeroed() };
+    new.sa_sigaction = action;
+    // SAFETY: `sigaction` reads `new`, which is alive, and allows a null pointer for the old action. The
+    // handler is `SIG_DFL` or a function that takes the signal number: the only two callers above.
+    check(unsafe { libc::sigaction(signal, &raw const new, std::ptr::null_mut()) })?;
+    Ok(())
+}
+
+/// A timer that interrupts one thread again and again.
+#[derive(Debug)]
+pub(crate) struct ThreadTimer(libc::timer_t);
+
+impl ThreadTimer {
+    /// Sends SIGALRM to the calling thread every `interval`, until dropped.
+    pub(crate) fn start(interval: Duration) -> io::Result<Self> {
+        // SAFETY: `sigevent` is a C struct of numbers and a pointer: zero bytes are a value of it.
+        let mut event: libc::sigevent = unsafe { std::mem::zeroed() };
+        event.sigev_notify = libc::SIGEV_THREAD_ID;
+        event.sigev_signo = libc::SIGALRM;
+        event.sigev_notify_thread_id = rustix::thread::gettid().as_raw_nonzero().get();
+        let mut timer = std::ptr::null_mut();
+        // SAFETY: `timer_create` reads `event` and writes the new timer to `timer`; both are alive.
+        check(unsafe {
+            libc::timer_create(libc::CLOCK_MONOTONIC, &raw mut event, &raw mut timer)
+        })?;
+        let timer = Self(timer);
+
+        let period = libc::timespec {
+            tv_sec: libc::time_t::try_from(interval.as_secs()).unwrap_or(libc::time_t::MAX),
+            tv_nsec: libc::c_long::from(interval.subsec_nanos()),
+        };
+        let setting = libc::itimerspec { it_interval: period, it_value: period };
+        // SAFETY: the timer exists until `timer` is dropped, `setting` is alive, and a null pointer for the
+        // old setting is allowed.
+        check(unsafe {
+            libc::timer_settime(timer.0, 0, &raw const setting, std::ptr::null_mut())
+        })?;
+        Ok(timer)
+    }
+}
+
+impl Drop for ThreadTimer {
+    fn drop(&mut self) {
+        // SAFETY: `start` created the timer, and only this deletes it.
+        unsafe { libc::timer_delete(self.0) };
+    }
+}
+
+/// Forks a child that waits for signals and nothing else; it dies with this process.
+pub(crate) fn fork_pausing() -> io::Result<libc::pid_t> {
+    // SAFETY: the child calls only `prctl`, `pause` and `_exit`, which are async-signal-safe, so it does
+    // not matter what locks other threads of this process hold.
+    #[expect(clippy::disallowed_methods, reason = "the point is a child that inherits everything")]
+    let pid = check(unsafe { libc::fork() })?;
+    if pid != 0 {
+        return Ok(pid);
+    }
+    // SAFETY: PR_SET_PDEATHSIG takes a signal number and touches no memory of ours.
+    let tied = unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };
+    if tied == 0 {
+        loop {
+            // SAFETY: `pause` takes nothing and touches no memory of ours.
+            unsafe { libc::pause() };
+        }
+    }
+    // SAFETY: `_exit` never returns and runs no destructors, which belong to the parent.
+    unsafe { libc::_exit(1) }
+}
+
+/// A seccomp program: `number` fails with `errno`, always or when argument `.0` shares a bit with `.1`.
+pub(crate) fn filter(number: c_long, flags: Option<(u32, u32)>, errno: c_int) -> Vec<sock_filter> {
+    /// Where `struct seccomp_data` keeps the system call's number and its arguments, 8 bytes each.
+    const NUMBER: u32 = 0;
+    const ARGUMENTS: u32 = 16;
+
+    const LOAD: u32 = libc::BPF_LD | libc::BPF_W | libc::BPF_ABS;
+    const IF_EQUAL: u32 = libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K;
+    const IF_ANY_BIT: u32 = libc::BPF_JMP | libc::BPF_JSET | libc::BPF_K;
+    const RETURN: u32 = libc::BPF_RET | libc::BPF_K;
+
+    let step = |code: u32, k: u32, skip_if_true: u8, skip_if_false: u8| sock_filter {
+        code: u16::try_from(code).expect("an instruction has 16 bits"),
+        jt: skip_if_true,
+        jf: skip_if_false,
+        k,
+    };
+    let number = u32::try_from(number).expect("a system call's number is small and positive");
+    let errno = u32::try_from(errno).expect("an error number is positive");
+    let allow = step(RETURN, libc::SECCOMP_RET_ALLOW, 0, 0);
+    let deny = step(RETURN, libc::SECCOMP_RET_ERRNO | errno, 0, 0);
+    match flags {
+        None => vec![step(LOAD, NUMBER, 0, 0), step(IF_EQUAL, number, 0, 1), deny, allow],
+        Some((index, mask)) => vec![
+            step(LOAD, NUMBER, 0, 0),
+            step(IF_EQUAL, number, 0, 3),
+            // Little-endian: the low half of the argument comes first.
+            step(LOAD, ARGUMENTS + 8 * index, 0, 0),
+            step(IF_ANY_BIT, mask, 0, 1),
+            deny,
+            allow,
+        ],
+    }
+}
+
+/// Lets `filter` judge every system call of every thread of this process from now on.
+pub(crate) fn install_filter(filter: &[sock_filter]) -> io::Result<()> {
+    rustix::thread::set_no_new_privs(true)?;
+    let program = libc::sock_fprog {
+        len: u16::try_from(filter.len()).expect("a filter is a few instructions"),
+        // The kernel only reads the program, whatever the type in C says.
+        filter: filter.as_ptr().cast_mut(),
+    };
+    // SAFETY: SECCOMP_SET_MODE_FILTER reads `program` and the `len` instructions it points to; both are
+    // alive until the call returns, and the kernel keeps its own copy.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_seccomp,
+            libc::SECCOMP_SET_MODE_FILTER,
+            libc::SECCOMP_FILTER_FLAG_TSYNC,
+            &raw const program,
+        )
+    };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
