@@ -1,0 +1,138 @@
+//! `cargo xtask clean-ipc`: removes what an interrupted test or bench left behind, and nothing else.
+//!
+//! Our tests name everything they make `ipc-t-PID-N...`. Such an object is a leftover if no process
+//! PID lives. System V objects have keys instead of names: they join here with the first crate that
+//! makes them.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+const PREFIX: &str = "ipc-t-";
+
+/// A folder to look through, and what the system puts before our names in it.
+struct Place {
+    dir: PathBuf,
+    system_prefix: &'static str,
+}
+
+/// Removes the leftovers, or only prints them.
+pub(crate) fn run(dry_run: bool) -> ExitCode {
+    let mut failures = 0;
+    let mut found = 0;
+    for place in places() {
+        for path in leftovers(&place, is_alive) {
+            found += 1;
+            if dry_run {
+                println!("would remove {}", path.display());
+                continue;
+            }
+            match remove(&path) {
+                Ok(()) => println!("removed {}", path.display()),
+                Err(error) => {
+                    eprintln!("could not remove {}: {error}", path.display());
+                    failures += 1;
+                }
+            }
+        }
+    }
+    if found == 0 {
+        println!("nothing left behind");
+    }
+    if failures == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn places() -> Vec<Place> {
+    let shm = Path::new("/dev/shm");
+    vec![
+        Place { dir: shm.to_owned(), system_prefix: "" },
+        // glibc keeps the POSIX semaphore `/name` in the file `sem.name`.
+        Place { dir: shm.to_owned(), system_prefix: "sem." },
+        // Empty if the queues are not mounted: then nobody can list them.
+        Place { dir: "/dev/mqueue".into(), system_prefix: "" },
+        Place { dir: std::env::temp_dir(), system_prefix: "" },
+    ]
+}
+
+/// What was left in one place by processes that are gone.
+fn leftovers(place: &Place, is_alive: impl Fn(u32) -> bool) -> Vec<PathBuf> {
+    let mut found: Vec<_> = fs::read_dir(&place.dir)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter(|entry| {
+            let name = entry.file_name();
+            let name = name.to_str().and_then(|name| name.strip_prefix(place.system_prefix));
+            name.and_then(owner).is_some_and(|pid| !is_alive(pid))
+        })
+        .map(|entry| entry.path())
+        .collect();
+    found.sort();
+    found
+}
+
+/// The process that made an object of this name, if the name is one of ours.
+fn owner(name: &str) -> Option<u32> {
+    let (pid, rest) = name.strip_prefix(PREFIX)?.split_once('-')?;
+    let is_number = |text: &str| text.starts_with(|c: char| c.is_ascii_digit());
+    if is_number(pid) && is_number(rest) { pid.parse().ok() } else { None }
+}
+
+fn is_alive(pid: u32) -> bool {
+    Path::new("/proc").join(pid.to_string()).exists()
+}
+
+fn remove(path: &Path) -> io::Result<()> {
+    if fs::symlink_metadata(path)?.is_dir() {
+        fs::remove_dir_all(path)
+    } else {
+        fs::remove_file(path)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Place, is_alive, leftovers, owner, remove};
+    use crate::scratch::Scratch;
+    use std::fs;
+
+    #[test]
+    fn only_our_names_have_an_owner() {
+        assert_eq!(owner("ipc-t-12-0"), Some(12));
+        assert_eq!(owner("ipc-t-12-3-queue"), Some(12));
+        for name in ["ipc-t-12", "ipc-t-12-", "ipc-t--1", "ipc-t-x-1", "ipc-t-1x-1", "ipc-t-+1-1"] {
+            assert_eq!(owner(name), None, "{name}");
+        }
+        for name in ["ipc-x-12-0", "my-ipc-t-12-0", "sem.ipc-t-12-0", "ipc-t-99999999999-0"] {
+            assert_eq!(owner(name), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn we_are_alive_and_no_process_has_the_largest_number() {
+        assert!(is_alive(std::process::id()));
+        assert!(!is_alive(u32::MAX));
+    }
+
+    #[test]
+    fn leftovers_of_the_living_and_of_strangers_stay() {
+        let dir = Scratch::new("clean").unwrap();
+        for name in ["ipc-t-1-0", "ipc-t-2-0", "sem.ipc-t-2-1", "other"] {
+            dir.write(name, "").unwrap();
+        }
+        dir.write("ipc-t-2-5/inner", "").unwrap();
+        let names = |system_prefix| {
+            let place = Place { dir: dir.path().to_owned(), system_prefix };
+            leftovers(&place, |pid| pid == 1)
+        };
+        assert_eq!(names(""), [dir.path().join("ipc-t-2-0"), dir.path().join("ipc-t-2-5")]);
+        assert_eq!(names("sem."), [dir.path().join("sem.ipc-t-2-1")]);
+
+        for path in names("").into_iter().chain(names("sem.")) {
+            remove(&path).unwrap();
+        }
+        let left: Vec<_> = fs::read_dir(dir.path()).unwrap().flatten().collect();
+        assert_eq!(left.len(), 2);
+    }
+}
