@@ -71,12 +71,55 @@ impl Plan {
 
 /// A manifest whose only dependency is `package`.
 fn manifest(package: &Package) -> String {
-    // The umbrella without a feature is empty.
-    let features = if package.name == "ipc" { r#", features = ["full"]"# } else { "" };
     let name = &package.name;
     let path = package.dir.display().to_string();
+    // The umbrella without a feature is empty.
+    let (dependency, is_on) = match name.as_str() {
+        "ipc" => (format!("{{ path = {path:?}, features = [\"full\"] }}"), true),
+        _ => (format!("{{ path = {path:?} }}"), false),
+    };
+    // An example may ask for the crate's features, as it does in the crate's own documentation.
+    let table = package.manifest.get("features").and_then(toml::Value::as_table);
+    let names: Vec<_> = table.into_iter().flat_map(toml::Table::keys).collect();
+    let names: Vec<_> = names.into_iter().filter(|name| *name != "default").collect();
+    let features: String = names.iter().map(|name| format!("{name} = []\n")).collect();
+    let default = if is_on { names } else { Vec::new() };
     format!(
         "[package]\nname = \"alone-{name}\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n\
-         [dependencies]\n{name} = {{ path = {path:?}{features} }}\n\n[workspace]\n"
+         [dependencies]\n{name} = {dependency}\n\n\
+         [features]\ndefault = {default:?}\n{features}\n[workspace]\n"
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::manifest;
+    use crate::crates::{Kind, Package};
+
+    fn written(name: &str) -> toml::Table {
+        let manifest_text = "[features]\ndefault = []\nlog = []\npipe = []";
+        let package = Package {
+            name: name.to_owned(),
+            folder: format!("crates/{name}"),
+            dir: format!("/r/{name}").into(),
+            kind: Kind::Library,
+            manifest: manifest_text.parse().unwrap(),
+        };
+        manifest(&package).parse().unwrap()
+    }
+
+    #[test]
+    fn the_only_dependency_is_the_crate() {
+        let manifest = written("ipc-pipe");
+        assert_eq!(manifest["dependencies"].as_table().unwrap().len(), 1);
+        assert_eq!(manifest["dependencies"]["ipc-pipe"]["path"].as_str(), Some("/r/ipc-pipe"));
+        assert!(manifest["features"]["default"].as_array().unwrap().is_empty());
+    }
+
+    #[test]
+    fn the_umbrella_is_tried_with_everything_in_it() {
+        let manifest = written("ipc");
+        assert_eq!(manifest["dependencies"]["ipc"]["features"][0].as_str(), Some("full"));
+        assert_eq!(manifest["features"]["default"].as_array().unwrap().len(), 2);
+    }
 }
