@@ -132,7 +132,7 @@ impl Session {
     }
 
     fn run(&self, console: &Console, cmd: &Cmd) -> Verdict {
-        let (told, ended) = run::run(console, &self.schema, cmd);
+        let (told, ended) = run::run(console, &self.schema, cmd, run::SILENCE);
         if let Some(facts) = told.machine {
             let mut machine = self.machine.borrow_mut();
             if machine.as_ref() != Some(&facts) {

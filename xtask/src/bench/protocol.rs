@@ -23,6 +23,8 @@ pub(crate) enum Event {
 pub(crate) struct Ratio {
     pub(crate) case: String,
     pub(crate) role: String,
+    /// Which of our subjects it is.
+    pub(crate) ours: String,
     /// Ours divided by the other.
     pub(crate) ratio: f64,
     /// False if the machine's own spread is wider than the difference.
@@ -59,6 +61,7 @@ fn ratio(fields: &Fields<'_>) -> Result<Ratio, String> {
     Ok(Ratio {
         case: fields.text("case")?,
         role: fields.text("role")?,
+        ours: fields.text("ours")?,
         ratio: fields.number("ratio")?,
         decided: fields.0.get("decided").and_then(Value::as_bool).ok_or("no field `decided`")?,
         lower_is_better: better == "lower",
@@ -125,7 +128,10 @@ mod tests {
             (r#"{"kind":"rows"}"#, "unknown kind `rows`"),
             (r#"{"cases":1}"#, "unknown kind ``"),
             (r#"{"kind":"plan","cases":-1}"#, "`cases`"),
-            (r#"{"kind":"ratio","case":"a","role":"raw","ratio":1,"better":"lower"}"#, "`decided`"),
+            (
+                r#"{"kind":"ratio","case":"a","role":"raw","ours":"b","ratio":1,"better":"lower"}"#,
+                "`decided`",
+            ),
             (r#"{"kind":"ratio","case":"a","role":"raw","better":"more"}"#, "better `more`"),
         ] {
             let error = parse(line).unwrap_err();

@@ -11,7 +11,7 @@ use super::schema::{Row, Schema};
 use crate::step::{Cmd, Console};
 
 /// A bench that says nothing for this long hangs.
-const SILENCE: Duration = Duration::from_secs(120);
+pub(super) const SILENCE: Duration = Duration::from_secs(120);
 
 /// More errors than these are more of the same.
 const ERRORS_SHOWN: usize = 10;
@@ -28,8 +28,14 @@ pub(super) struct Told {
     errors: Vec<String>,
 }
 
-/// Runs `cmd` to its end. What it told is worth showing even if it failed.
-pub(super) fn run(console: &Console, schema: &Schema, cmd: &Cmd) -> (Told, Result<(), String>) {
+/// Runs `cmd` to its end, or kills it when it was silent for too long. What it told is worth showing
+/// even if it failed.
+pub(super) fn run(
+    console: &Console,
+    schema: &Schema,
+    cmd: &Cmd,
+    silence: Duration,
+) -> (Told, Result<(), String>) {
     let mut told = Told::default();
     let (bench, output) = match console.start(cmd) {
         Ok(started) => started,
@@ -45,7 +51,7 @@ pub(super) fn run(console: &Console, schema: &Schema, cmd: &Cmd) -> (Told, Resul
     });
     let bar = console.bar(0, "cases");
     let silent = loop {
-        match lines.recv_timeout(SILENCE) {
+        match lines.recv_timeout(silence) {
             Ok(line) => told.hear(&line, schema, console, &bar),
             Err(RecvTimeoutError::Timeout) => break true,
             Err(RecvTimeoutError::Disconnected) => break false,
@@ -54,9 +60,9 @@ pub(super) fn run(console: &Console, schema: &Schema, cmd: &Cmd) -> (Told, Resul
     bar.finish_and_clear();
     if silent {
         bench.kill();
-        return (told, Err(format!("killed: silent for {} s", SILENCE.as_secs())));
+        return (told, Err(format!("killed: silent for {} s", silence.as_secs())));
     }
-    let ended = bench.wait(SILENCE).and_then(|()| told.complaint());
+    let ended = bench.wait(silence).and_then(|()| told.complaint());
     (told, ended)
 }
 
@@ -98,22 +104,34 @@ impl Told {
         }
         let count = self.errors.len();
         let shown: Vec<_> = self.errors.iter().take(ERRORS_SHOWN).cloned().collect();
-        Err(format!("{count} bad lines: {}", shown.join("; ")))
+        Err(format!("{count} bad lines\n  {}", shown.join("\n  ")))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::run;
+    use super::{SILENCE, run};
     use crate::bench::schema::Schema;
     use crate::step::{Cmd, Console};
     use std::path::Path;
+    use std::time::Duration;
 
     /// Plays a bench: a shell that prints `lines` and ends with `status`.
     fn play(lines: &str, status: i32) -> (super::Told, Result<(), String>) {
-        let script = format!("printf '%s\\n' '{lines}'; exit {status}");
+        shell(&format!("printf '%s\\n' '{lines}'; exit {status}"), SILENCE)
+    }
+
+    fn shell(script: &str, silence: Duration) -> (super::Told, Result<(), String>) {
         let root = Path::new(".");
-        run(&Console::new(root), &Schema::load(root), &Cmd::new("sh", ["-c", &script]))
+        let cmd = Cmd::new("sh", ["-c", script]);
+        run(&Console::new(root), &Schema::load(root), &cmd, silence)
+    }
+
+    #[test]
+    fn a_silent_bench_is_killed() {
+        let (told, ended) = shell("sleep 600", Duration::from_millis(10));
+        assert_eq!(told.rows.len(), 0);
+        assert!(ended.unwrap_err().starts_with("killed: silent"));
     }
 
     const ROW: &str = r#"{"kind":"row","case":"a","crate":"c","scenario":"one-way","subject":"s",

@@ -14,8 +14,8 @@ const EQUAL_NS: f64 = 5.0;
 /// Below this size a rate is told in messages, from here on in bytes.
 const BYTES_FROM: f64 = 4096.0;
 
-const LEGEND: &str = "x raw, x floor: ours divided by the other (times: lower is better; rates: higher). \
-                      verdict: beside raw. ~: not decided, the machine's own spread is wider.";
+const LEGEND: &str = "x raw, x floor: ours divided by the other (lower is better for times, higher for rates).\n\
+                      ~: not decided, the machine's own spread is wider than the difference.";
 
 /// How a table is to look.
 #[derive(Clone, Copy)]
@@ -59,28 +59,33 @@ fn cases(rows: &[Row]) -> Vec<(&str, Vec<&Row>)> {
 }
 
 fn add_case(table: &mut Table, case: &str, rows: &[&Row], ratios: &[&Ratio], all_rows: bool) {
-    let has_ours = rows.iter().any(|row| row.text("role") == "ours");
-    for row in rows {
-        let is_ours = row.text("role") == "ours";
-        if is_ours {
-            let find = |role: &str| ratios.iter().find(|ratio| ratio.role == role).copied();
-            let (raw, floor) = (find("raw"), find("floor"));
-            let (word, color) = verdict(raw);
-            let mut cells = figures(case.to_owned(), row);
-            cells.extend([times(raw), times(floor), Cell::new(word).fg(color)]);
-            table.add_row(cells);
-        } else if all_rows || !has_ours {
-            // A case without ours is a fact about the machine: its rows are all there is to show.
-            let name = if has_ours {
-                format!("  {}: {}", row.text("role"), row.text("subject"))
-            } else {
-                format!("{case}: {}", row.text("subject"))
-            };
-            let mut cells = figures(name, row);
-            let role = Cell::new(row.text("role")).add_attribute(Attribute::Dim);
-            cells.extend([Cell::new(""), Cell::new(""), role]);
-            table.add_row(cells);
-        }
+    let (ours, others): (Vec<&Row>, Vec<&Row>) =
+        rows.iter().partition(|row| row.text("role") == "ours");
+    for row in &ours {
+        let subject = row.text("subject");
+        let find = |role| ratios.iter().find(|r| r.role == role && r.ours == subject).copied();
+        let (raw, floor) = (find("raw"), find("floor"));
+        let (word, color) = verdict(raw);
+        let name = if ours.len() == 1 { case.to_owned() } else { format!("{case}: {subject}") };
+        let mut cells = figures(name, row);
+        cells.extend([times(raw), times(floor), Cell::new(word).fg(color)]);
+        table.add_row(cells);
+    }
+    // A case without ours is a fact about the machine: its rows are all there is to show.
+    let shown = if all_rows || ours.is_empty() { others } else { Vec::new() };
+    for row in shown {
+        let (role, subject) = (row.text("role"), row.text("subject"));
+        let name = if !ours.is_empty() {
+            format!("  {role}: {subject}")
+        } else if case.contains(subject) {
+            case.to_owned()
+        } else {
+            format!("{case}: {subject}")
+        };
+        let mut cells = figures(name, row);
+        let role = Cell::new(role).add_attribute(Attribute::Dim);
+        cells.extend([Cell::new(""), Cell::new(""), role]);
+        table.add_row(cells);
     }
 }
 
