@@ -44,7 +44,7 @@ pub(crate) fn steps(
         // Now, not after an hour of measuring.
         write_json(path, &[])?;
     }
-    let session = Rc::new(Session {
+    let harness = Rc::new(Harness {
         schema: Schema::load(&workspace.root),
         options,
         rows: RefCell::default(),
@@ -60,11 +60,11 @@ pub(crate) fn steps(
         }
         let build = Cmd::cargo(["bench", "-p", &package.name, "--bench", "main", "--no-run"]);
         steps.push(Step::command(&package.name, "build bench", build));
-        let cmd = session.command(package);
-        let session = Rc::clone(&session);
-        steps.push(Step::call(&package.name, "bench", move |console| session.run(console, &cmd)));
+        let cmd = harness.command(package);
+        let harness = Rc::clone(&harness);
+        steps.push(Step::call(&package.name, "bench", move |console| harness.run(console, &cmd)));
     }
-    steps.push(Step::call("all", "rows", move |console| session.finish(console).into()));
+    steps.push(Step::call("all", "rows", move |console| harness.finish(console).into()));
     Ok(steps)
 }
 
@@ -111,14 +111,14 @@ fn write_json(path: &Path, rows: &[Row]) -> Result<(), String> {
 }
 
 /// One run over all benches.
-struct Session {
+struct Harness {
     schema: Schema,
     options: Options,
     rows: RefCell<Vec<Row>>,
     machine: RefCell<Option<String>>,
 }
 
-impl Session {
+impl Harness {
     fn command(&self, package: &Package) -> Cmd {
         let mut words = Vec::new();
         if self.options.quick {

@@ -1,6 +1,6 @@
 //! Where everything is printed: lines above a progress bar on a terminal, plain lines elsewhere.
 
-use std::io::{BufRead, BufReader, IsTerminal, Read};
+use std::io::{BufRead, BufReader, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{ChildStdout, Stdio};
 use std::sync::mpsc::{Receiver, channel};
@@ -28,9 +28,13 @@ impl Console {
 
     /// Prints one line, or several, on standard output.
     pub(crate) fn say(&self, text: &str) {
+        let print = || {
+            // Whoever closed the other end of a pipe has read enough.
+            let _ = writeln!(std::io::stdout(), "{text}");
+        };
         match &self.bars {
-            Some(bars) => bars.suspend(|| println!("{text}")),
-            None => println!("{text}"),
+            Some(bars) => bars.suspend(print),
+            None => print(),
         }
     }
 

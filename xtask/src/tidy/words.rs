@@ -92,7 +92,7 @@ fn check_text<'a>(path: &str, lines: impl Iterator<Item = &'a str>, findings: &m
             findings.push(Finding::new(path, index, "note", "do it, or leave it out"));
         }
         for home in HOMES {
-            // Only where an absolute path starts: `net/work/` is somebody's folder, not ours.
+            // Only where an absolute path starts: `net/home/` is somebody's folder, not ours.
             let starts = line.match_indices(home).any(|(at, _)| {
                 !line[..at].ends_with(|c: char| c.is_alphanumeric() || "_-.~/}$".contains(c))
             });
