@@ -1,1 +1,7 @@
-//! Placeholder.
+//! [`ipc-pipe`]: pipe
+#![doc = include_str!("../README.md")]
+#![deny(unsafe_code)]
+
+#[cfg(feature = "pipe")]
+#[doc(inline)]
+pub use ipc_pipe as pipe;

@@ -1,0 +1,7 @@
+//! What the ground floor promises to the crates on it.
+
+mod bell;
+mod deadline;
+mod name;
+mod owner;
+mod watch;

@@ -1,0 +1,9 @@
+//! The umbrella hands on the crates as they are.
+
+#[cfg(feature = "pipe")]
+#[test]
+fn pipe_is_ipc_pipe() {
+    let (reader, _writer): (ipc_pipe::Reader, ipc_pipe::Writer) =
+        ipc::pipe::pipe().expect("create pipe");
+    assert_eq!(reader.available().expect("ask"), 0);
+}
