@@ -1,1 +1,2 @@
-//! The examples are the binaries under `examples/`; this library is empty.
+//! The examples are the programs under `examples/`; this library is empty.
+#![deny(unsafe_code)]
