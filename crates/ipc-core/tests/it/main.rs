@@ -2,6 +2,8 @@
 
 mod bell;
 mod deadline;
+mod life_death;
 mod name;
 mod owner;
 mod watch;
+mod world;
