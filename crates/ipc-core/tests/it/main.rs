@@ -5,5 +5,6 @@ mod deadline;
 mod life_death;
 mod name;
 mod owner;
+mod segment;
 mod watch;
 mod world;

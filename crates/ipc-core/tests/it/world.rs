@@ -10,6 +10,7 @@ use ipc_core::lock::{LockFault, Locked, RawLock};
 use ipc_core::name::Name;
 use ipc_core::segment::{Access, Segment, Spec};
 use rustix::process::Pid;
+use rustix::thread::UnshareFlags;
 
 /// What lives in the body.
 #[repr(C)]
@@ -72,10 +73,11 @@ impl World {
 
     /// The TID in an owner's slot, as its own PID namespace counts.
     pub(crate) fn tid_of(&self, owner: OwnerId) -> u32 {
-        // SAFETY: the table begins 256 bytes into the mapping, 1280 - 256 bytes before the body, and
-        // has 16 bytes a slot; an aligned, relaxed load of a word that is mapped.
-        let slot = unsafe { self.0.body().sub(1280 - 256).add(owner.slot() * 16) };
-        // SAFETY: see above; only the 64-bit atomic is formed.
+        let back = (1280 - 256) - owner.slot() * 16;
+        // SAFETY: the table begins 256 bytes into the mapping, so 1280 - 256 bytes before the body,
+        // and has 16 bytes a slot: the place is inside it.
+        let slot = unsafe { self.0.body().sub(back) };
+        // SAFETY: a slot begins with an aligned 64-bit atomic; `self` keeps the mapping.
         let word = unsafe { slot.cast::<std::sync::atomic::AtomicU64>().as_ref() };
         u32::try_from(word.load(Ordering::Relaxed) & 0x3fff_ffff).expect("a half")
     }
@@ -96,6 +98,12 @@ fn sleeps(pid: i32) -> bool {
         let call = std::fs::read_to_string(format!("/proc/{pid}/task/{thread}/syscall"));
         name != KEEPER && call.is_ok_and(|call| call.starts_with(&waitv))
     })
+}
+
+/// Gives the calling thread namespaces of its own.
+pub(crate) fn unshare(namespaces: UnshareFlags) -> rustix::io::Result<()> {
+    // SAFETY: no namespace flag takes the descriptor table or memory apart.
+    unsafe { rustix::thread::unshare_unsafe(namespaces) }
 }
 
 /// The name of the keeper thread.
