@@ -3,7 +3,6 @@
 //! What they change holds for the whole process, so use them only inside [`crate::alone`] or a half of
 //! [`crate::two_process`].
 
-use std::io;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -161,6 +160,26 @@ impl Drop for NofileLimit {
     }
 }
 
+/// Runs `child` in a forked child, which ends with it; true if it returned true.
+///
+/// The other threads do not exist there: `child` may only do what is async-signal-safe. No allocation,
+/// no lock, no panic.
+///
+/// # Panics
+/// If the kernel refuses, or a signal ended the child.
+///
+/// # Examples
+/// ```
+/// let parent = std::process::id();
+/// assert!(ipc_devkit::fault::in_fork(|| std::process::id() != parent));
+/// ```
+#[must_use]
+pub fn in_fork(child: impl FnOnce() -> bool) -> bool {
+    let status = sys::fork_and_wait(child).unwrap_or_else(|error: io::Error| panic!("fork: {error}"));
+    assert!(libc::WIFEXITED(status), "a signal ended the forked child: {status:#x}");
+    libc::WEXITSTATUS(status) == 0
+}
+
 /// Forks a child that does nothing but hold a copy of every descriptor and mapping of this process.
 ///
 /// # Panics
@@ -173,8 +192,7 @@ impl Drop for NofileLimit {
 /// ```
 #[must_use = "the child is killed when this is dropped"]
 pub fn fork_orphan() -> Orphan {
-    let pid = sys::fork_pausing().unwrap_or_else(|error: io::Error| panic!("fork: {error}"));
-    Orphan { pid: Pid::from_raw(pid).expect("fork returns a process number") }
+    Orphan { pid: sys::fork_pausing().expect("fork") }
 }
 
 /// A forked child that holds what its parent held; dropping it kills and reaps it.
