@@ -83,17 +83,14 @@ fn the_same_thread_number_in_two_namespaces_is_two_owners() {
             };
             let ready = next("ready");
             parent.tell(&ready);
-            loop {
-                if parent.hear() == "kill" {
-                    resident.kill().expect("kill");
-                    resident.wait().expect("reap");
-                    parent.tell("killed");
-                    return;
-                }
+            while parent.hear() != "kill" {
                 writeln!(resident.stdin.as_mut().expect("piped"), "lock").expect("tell");
                 let locked = next("locked");
                 parent.tell(&locked);
             }
+            resident.kill().expect("kill");
+            resident.wait().expect("reap");
+            parent.tell("killed");
         },
     );
 }
