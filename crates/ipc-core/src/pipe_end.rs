@@ -66,6 +66,23 @@ impl PipeEnd {
         Self { fd, private: None, watch: Watch::default() }
     }
 
+    /// Takes two descriptions of one FIFO that nobody shares: `fd` waits in the kernel, `private` has
+    /// `O_NONBLOCK`. No call has to open it again, which could fail after a change of user.
+    #[must_use]
+    pub fn with_private(fd: OwnedFd, private: OwnedFd) -> Self {
+        Self { fd, private: Some(private), watch: Watch::default() }
+    }
+
+    /// Another handle of the same end, which listens to nothing else yet.
+    ///
+    /// # Errors
+    /// `EMFILE`: too many descriptors.
+    pub fn try_clone(&self) -> Result<Self, Errno> {
+        let copy = |fd: &OwnedFd| rustix::io::fcntl_dupfd_cloexec(fd, 0);
+        let private = self.private.as_ref().map(copy).transpose()?;
+        Ok(Self { fd: copy(&self.fd)?, private, watch: Watch::default() })
+    }
+
     /// Gives the descriptor back as it came.
     #[must_use]
     pub fn into_fd(self) -> OwnedFd {
@@ -81,6 +98,16 @@ impl PipeEnd {
         if wait == Wait::FOREVER && self.watch.is_empty() {
             // Nothing else can end this wait, so the kernel's own is the cheapest.
             match read(&self.fd, &mut *buf) {
+                Ok(n) => return Ok(n),
+                Err(Errno::INTR | Errno::AGAIN) => {}
+                Err(errno) => return Err(errno.into()),
+            }
+        }
+        if let Some(private) = &self.private {
+            if wait != Wait::No && self.watch.cancelled() {
+                return Err(Stop::Cancelled);
+            }
+            match read(private, &mut *buf) {
                 Ok(n) => return Ok(n),
                 Err(Errno::INTR | Errno::AGAIN) => {}
                 Err(errno) => return Err(errno.into()),
