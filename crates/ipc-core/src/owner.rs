@@ -132,6 +132,9 @@ impl Companion {
         }
         if still_there(&self.file, &self.path)? && last() {
             unlinkat(CWD, &self.path, AtFlags::empty())?;
+        } else {
+            // A forked child may have this description too, and must not keep others out for ever.
+            lock_description(self.file.as_fd(), Lock::Shared)?;
         }
         Ok(true)
     }

@@ -2,8 +2,6 @@
 
 use ipc_core::pipe_end;
 
-use crate::bell;
-
 /// What this kernel offers to FIFOs, and how it guards them. Everything works without; it costs more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -11,9 +9,6 @@ pub struct Features {
     /// Writes carry `RWF_NOSIGNAL` (Linux 6.18). Otherwise SIGPIPE is blocked in the writing thread
     /// for the length of each write: three more system calls, four when nobody reads.
     pub no_signal: bool,
-    /// Waits for the other end are woken by inotify. Otherwise (a user may have 128 instances, see
-    /// `/proc/sys/fs/inotify/max_user_instances`) they look again after pauses that grow to 5 ms.
-    pub inotify: bool,
     /// `/proc/sys/fs/protected_fifos`, if it can be read. Nothing here depends on it: it guards
     /// programs that open with `O_CREAT`, which this crate never does.
     pub protected_fifos: Option<u8>,
@@ -32,7 +27,6 @@ pub struct Features {
 pub fn features() -> Features {
     Features {
         no_signal: pipe_end::has_nosignal(),
-        inotify: bell::works(),
         protected_fifos: sysctl("/proc/sys/fs/protected_fifos"),
         protected_symlinks: sysctl("/proc/sys/fs/protected_symlinks"),
     }

@@ -9,13 +9,13 @@ mod fifo;
 mod options;
 
 mod open;
+mod pauses;
 mod reader;
 mod writer;
 
 mod canceller;
 mod frames;
 
-mod bell;
 mod node;
 mod place;
 mod user;

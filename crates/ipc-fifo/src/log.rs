@@ -14,17 +14,6 @@ pub(crate) fn fallbacks() {
     }
 }
 
-/// Tells once a process that waits for the other end look again instead of being told.
-pub(crate) fn no_inotify() {
-    #[cfg(feature = "log")]
-    {
-        static ONCE: std::sync::Once = std::sync::Once::new();
-        ONCE.call_once(|| {
-            log::warn!("no inotify: waits for the other end of a FIFO look again every 5 ms");
-        });
-    }
-}
-
 #[cfg(feature = "log")]
 pub(crate) fn warn(text: std::fmt::Arguments<'_>) {
     log::warn!("{text}");

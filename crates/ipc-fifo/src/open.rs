@@ -7,15 +7,15 @@ use std::time::{Duration, Instant};
 use ipc_core::pipe_end::PipeEnd;
 use ipc_core::watch::Woken;
 use ipc_core::{Deadline, Wait};
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
 use rustix::fs::{OFlags, fcntl_setfl};
 use rustix::io::Errno;
 use rustix::pipe::{PipeFlags, SpliceFlags, pipe_with, tee};
 
-use crate::bell::Bell;
 use crate::capacity;
 use crate::error::{Error, Result};
 use crate::fifo::Fifo;
+use crate::pauses::Pauses;
 use crate::reader::Reader;
 use crate::writer::Writer;
 
@@ -124,48 +124,49 @@ impl Fifo {
     }
 
     fn reader_until(&self, wait: Wait) -> Result<Reader> {
-        self.check_named(READER)?;
         let private = self.end(READER, OFlags::RDONLY)?;
         if let Wait::Until(deadline) = wait {
             // Both ends stay open: nothing may be copied into a pipe that nobody reads.
             let scratch = pipe_with(PipeFlags::CLOEXEC).map_err(|errno| self.os(READER, errno))?;
             let come = || writer_has_come(&private, &scratch.1);
-            self.wait_until(READER, deadline, || Ok(come()?.then_some(())))?;
+            self.wait_until(READER, deadline, Some(&private), || Ok(come()?.then_some(())))?;
         }
-        let end = self.finish(READER, self.end(READER, OFlags::RDONLY)?, private)?;
+        let end = self.finish(READER, self.end(READER, OFlags::RDONLY)?, Some(private))?;
         Ok(Reader::new(end, self.user.clone()))
     }
 
     /// A reading end that is a writing one too, so that it never comes to an end.
     pub(crate) fn persistent_reader(&self) -> Result<Reader> {
         let private = self.end(READER, OFlags::RDONLY)?;
-        let end = self.finish(READER, self.end(READER, OFlags::RDWR)?, private)?;
+        let end = self.finish(READER, self.end(READER, OFlags::RDWR)?, Some(private))?;
         Ok(Reader::new(end, self.user.clone()))
     }
 
     fn writer_until(&self, wait: Wait) -> Result<Writer> {
-        self.check_named(WRITER)?;
-        let open = || {
-            let ends = || Ok((self.node.open(OFlags::WRONLY)?, self.node.open(OFlags::WRONLY)?));
-            match ends() {
-                Ok(ends) => Ok(Some(ends)),
-                Err(Errno::NXIO) => Ok(None),
-                Err(errno) => Err(errno),
-            }
+        let open = || match self.node.open(OFlags::WRONLY) {
+            Ok(fd) => Ok(Some(fd)),
+            Err(Errno::NXIO) => Ok(None),
+            Err(errno) => Err(errno),
         };
-        let (fd, private) = match wait {
-            Wait::No => open().map_err(|errno| self.os(WRITER, errno))?.ok_or(Error::NoReader)?,
-            Wait::Until(deadline) => self.wait_until(WRITER, deadline, open)?,
+        let os = |errno| self.os(WRITER, errno);
+        let fd = match wait {
+            Wait::No => match open().map_err(os)? {
+                Some(fd) => fd,
+                None => return Err(self.check_named(WRITER).err().unwrap_or(Error::NoReader)),
+            },
+            Wait::Until(deadline) => self.wait_until(WRITER, deadline, None, open)?,
         };
-        let end = self.finish(WRITER, fd, private)?;
-        Ok(Writer::new(end, self.user.clone()))
+        // The reader that we met may be gone by now, and has seen us: that was a meeting all the same.
+        let private = open().map_err(os)?;
+        Ok(Writer::new(self.finish(WRITER, fd, private)?, self.user.clone()))
     }
 
-    /// Looks again whenever something may have changed, until there is what `look` looks for.
+    /// Looks again and again, until there is what `look` looks for.
     fn wait_until<T>(
         &self,
         op: &'static str,
         deadline: Deadline,
+        reader: Option<&OwnedFd>,
         mut look: impl FnMut() -> Result<Option<T>, Errno>,
     ) -> Result<T> {
         let os = |errno| self.os(op, errno);
@@ -175,15 +176,24 @@ impl Fifo {
         if let Some(found) = look().map_err(os)? {
             return Ok(found);
         }
-        let mut bell = Bell::new(&self.node).map_err(os)?;
+        // What a pause listens to, besides the canceller: a reader to its data, a writer to nothing.
+        let silence;
+        let fd = match reader {
+            Some(reader) => reader.as_fd(),
+            None => {
+                silence = eventfd(0, EventfdFlags::CLOEXEC).map_err(os)?;
+                silence.as_fd()
+            }
+        };
+        let mut pauses = Pauses::new();
         loop {
             self.check_named(op)?;
-            // After the bell hangs: who came before it did is seen here.
-            if let Some(found) = look().map_err(os)? {
-                return Ok(found);
-            }
-            match bell.wait(&self.watch, deadline).map_err(os)? {
-                Woken::Ready => {}
+            match pauses.wait(fd, &self.watch, deadline).map_err(os)? {
+                Woken::Ready => {
+                    if let Some(found) = look().map_err(os)? {
+                        return Ok(found);
+                    }
+                }
                 Woken::TimedOut => return Err(Error::TimedOut),
                 Woken::Cancelled | Woken::PeerDied => return Err(Error::Cancelled),
             }
@@ -197,13 +207,17 @@ impl Fifo {
 
     /// One description waits in the kernel, where that is the cheapest; nobody shares it yet, so its
     /// flags may be changed. The other one never waits.
-    fn finish(&self, op: &'static str, fd: OwnedFd, private: OwnedFd) -> Result<PipeEnd> {
+    fn finish(&self, op: &'static str, fd: OwnedFd, private: Option<OwnedFd>) -> Result<PipeEnd> {
         fcntl_setfl(&fd, OFlags::empty()).map_err(|errno| self.os(op, errno))?;
         if let Some(asked) = self.capacity {
             capacity::at_least(&fd, self.path(), asked)?;
         }
         self.check_named(op)?;
-        Ok(PipeEnd::with_private(fd, private))
+        Ok(match private {
+            Some(private) => PipeEnd::with_private(fd, private),
+            // Nobody reads: it is opened when somebody does.
+            None => PipeEnd::new(fd),
+        })
     }
 
     #[cold]

@@ -14,7 +14,7 @@ pub(crate) fn watch(end: &mut PipeEnd, path: &Path, pid: u32) -> Result<()> {
     let pid = pid.ok_or_else(|| Error::os(op, path, Errno::INVAL))?;
     match pidfd_open(pid, PidfdFlags::empty()) {
         Ok(pidfd) => {
-            end.watch.set_peer(pidfd);
+            end.watch_mut().set_peer(pidfd);
             Ok(())
         }
         Err(Errno::SRCH) => Err(Error::Closed { peer_died: true }),

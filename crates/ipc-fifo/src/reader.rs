@@ -132,7 +132,7 @@ impl Reader {
     /// # Errors
     /// `Limit`: no descriptor could be had for it.
     pub fn canceller(&mut self) -> Result<Canceller> {
-        let made = self.end.watch.canceller();
+        let made = self.end.watch_mut().canceller();
         made.map(Canceller)
             .map_err(|errno| Error::os("create canceller of FIFO", self.path(), errno))
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ipc_devkit::{alone, fault, two_process};
+use ipc_devkit::{alone, fault};
 use ipc_fifo::{Error, Fifo, FifoOptions, features};
 
 use crate::{ends, fill, scratch};
@@ -10,14 +10,11 @@ use crate::{ends, fill, scratch};
 const PREADV2: i64 = 327;
 const PWRITEV2: i64 = 328;
 const RENAMEAT2: i64 = 316;
-const INOTIFY_INIT1: i64 = 294;
 const NOSIGNAL: u32 = 0x100;
 const EOPNOTSUPP: i32 = 95;
 const ENOSYS: i32 = 38;
 const EINVAL: i32 = 22;
-const EMFILE: i32 = 24;
 const SHORT: Duration = Duration::from_millis(20);
-const LONG: Duration = Duration::from_secs(60);
 
 fn every_form_keeps_its_promise() {
     let (_dir, path) = scratch();
@@ -74,41 +71,6 @@ fn without_noreplace_nothing_is_replaced() {
         names.sort();
         assert_eq!(names, [".fifo.ipc", "fifo"]);
     });
-}
-
-/// F4: without inotify, waits for the other end look again, soon enough and not too often.
-#[test]
-fn without_inotify_an_open_still_ends() {
-    two_process(
-        "fallback::without_inotify_an_open_still_ends",
-        |mut child| {
-            fault::deny_syscall(INOTIFY_INIT1, EMFILE);
-            assert!(!features().inotify);
-            let (_dir, path) = scratch();
-            let fifo = Fifo::create(&path).expect("create");
-            child.tell(path.to_str().expect("text"));
-            assert!(matches!(fifo.open_writer_timeout(SHORT), Err(Error::TimedOut)));
-            assert!(matches!(fifo.open_reader_timeout(SHORT), Err(Error::TimedOut)));
-            child.tell("read");
-            let mut writer = fifo.open_writer_timeout(LONG).expect("open");
-            writer.write(b"x").expect("write");
-            drop(writer);
-            assert_eq!(child.hear(), "got it");
-            child.tell("write");
-            let mut reader = fifo.open_reader_timeout(LONG).expect("open");
-            assert_eq!(reader.read(&mut [0; 8]).expect("read"), 1);
-        },
-        |mut parent| {
-            let fifo = Fifo::open(parent.hear()).expect("open");
-            assert_eq!(parent.hear(), "read");
-            let mut reader = fifo.open_reader_timeout(LONG).expect("open");
-            assert_eq!(reader.read(&mut [0; 8]).expect("read"), 1);
-            drop(reader);
-            parent.tell("got it");
-            assert_eq!(parent.hear(), "write");
-            fifo.open_writer_timeout(LONG).expect("open").write(b"y").expect("write");
-        },
-    );
 }
 
 #[test]

@@ -24,36 +24,19 @@ fn a_forked_child_that_dies_takes_nothing_with_it() {
     });
 }
 
-/// X4: a forked child holds what its parent held, so the FIFO is in use as long as it lives.
+/// X4: a forked child holds what its parent held: the FIFO is in use as long as it lives, and not
+/// barred for others.
 #[test]
 fn a_forked_child_is_a_user() {
-    two_halves("fork::a_forked_child_is_a_user");
-}
-
-fn two_halves(name: &str) {
-    ipc_devkit::two_process(
-        name,
-        |mut child| {
-            let (_dir, path) = scratch();
-            child.tell(path.to_str().expect("text"));
-            let orphan: i32 = child.hear().parse().expect("a number");
-            child.kill();
-            let options = FifoOptions::new().reclaim_stale(true);
-            assert!(matches!(options.create(&path), Err(Error::AlreadyExists { .. })));
-            let orphan = rustix::process::Pid::from_raw(orphan).expect("positive");
-            let pidfd = rustix::process::pidfd_open(orphan, rustix::process::PidfdFlags::empty());
-            rustix::process::kill_process(orphan, rustix::process::Signal::KILL).expect("kill");
-            let gone = pidfd.expect("open pidfd");
-            let mut entry = [rustix::event::PollFd::new(&gone, rustix::event::PollFlags::IN)];
-            rustix::event::poll(&mut entry, None).expect("wait for its end");
-            drop(options.create(&path).expect("nobody is left"));
-        },
-        |mut parent| {
-            let fifo = Fifo::create(parent.hear()).expect("create");
-            let orphan = fault::fork_orphan();
-            parent.tell(&orphan.pid().to_string());
-            let _ = parent.hear();
-            drop((orphan, fifo));
-        },
-    );
+    alone("fork::a_forked_child_is_a_user", || {
+        let (_dir, path) = scratch();
+        let fifo = Fifo::create(&path).expect("create");
+        let orphan = fault::fork_orphan();
+        drop(fifo);
+        let options = FifoOptions::new().reclaim_stale(true);
+        assert!(matches!(options.create(&path), Err(Error::AlreadyExists { .. })));
+        drop(Fifo::open(&path).expect("it is not barred"));
+        drop(orphan);
+        drop(options.create(&path).expect("nobody is left"));
+    });
 }

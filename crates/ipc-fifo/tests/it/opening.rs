@@ -102,6 +102,34 @@ fn each_side_may_wait_for_the_other() {
     );
 }
 
+/// Two that meet and part at once have both met: neither waits on for somebody who has been there.
+#[test]
+fn a_meeting_is_one_for_both() {
+    two_process(
+        "opening::a_meeting_is_one_for_both",
+        |mut child| {
+            let (_dir, path) = scratch();
+            let second = path.with_extension("2");
+            let (first, second) = (Fifo::create(&path), Fifo::create(&second));
+            let (first, second) = (first.expect("create"), second.expect("create"));
+            child.tell(path.to_str().expect("text"));
+            for _ in 0..500 {
+                drop(first.open_writer().expect("open"));
+                drop(second.open_reader().expect("open"));
+            }
+        },
+        |mut parent| {
+            let path = parent.hear();
+            let first = Fifo::open(&path).expect("open");
+            let second = Fifo::open(format!("{path}.2")).expect("open");
+            for _ in 0..500 {
+                drop(first.open_reader().expect("open"));
+                drop(second.open_writer().expect("open"));
+            }
+        },
+    );
+}
+
 /// A writer that came and went without a word is seen by a reader that waits for one.
 #[test]
 fn a_silent_writer_ends_the_wait_of_a_reader() {
