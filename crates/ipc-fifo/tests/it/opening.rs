@@ -86,6 +86,8 @@ fn each_side_may_wait_for_the_other() {
                 // Closed before the reader may have looked: it must not miss this writer.
                 drop(writer);
                 assert_eq!(child.hear(), round.to_string());
+                // Only now: the next reader must not meet the last writer.
+                child.tell("next");
             }
         },
         |mut parent| {
@@ -97,6 +99,7 @@ fn each_side_may_wait_for_the_other() {
                 assert_eq!(byte[0], round);
                 drop(reader);
                 parent.tell(&round.to_string());
+                assert_eq!(parent.hear(), "next");
             }
         },
     );
