@@ -74,6 +74,23 @@ impl PipeEnd {
         &mut self.watch
     }
 
+    /// Takes two descriptions of one FIFO that nobody shares: `fd` waits in the kernel, `private` has
+    /// `O_NONBLOCK`. No call has to open it again, which could fail after a change of user.
+    #[must_use]
+    pub fn with_private(fd: OwnedFd, private: OwnedFd) -> Self {
+        Self { private: Some(private), ..Self::new(fd) }
+    }
+
+    /// Another handle of the same end, which listens to nothing else yet.
+    ///
+    /// # Errors
+    /// `EMFILE`: too many descriptors.
+    pub fn try_clone(&self) -> Result<Self, Errno> {
+        let copy = |fd: &OwnedFd| rustix::io::fcntl_dupfd_cloexec(fd, 0);
+        let private = self.private.as_ref().map(copy).transpose()?;
+        Ok(Self { private, ..Self::new(copy(&self.fd)?) })
+    }
+
     /// Gives the descriptor back as it came.
     #[must_use]
     pub fn into_fd(self) -> OwnedFd {
@@ -95,9 +112,15 @@ impl PipeEnd {
                 if let Ok(n) = read(&self.fd, &mut *buf) {
                     return Ok(n);
                 }
-            } else if wait == Wait::No && self.private.is_none() {
-                let mut bufs = [IoSliceMut::new(buf)];
-                match preadv2(&self.fd, &mut bufs, CURRENT, ReadWriteFlags::NOWAIT) {
+            } else if wait == Wait::No {
+                let done = match &self.private {
+                    Some(private) => read(private, &mut *buf),
+                    None => {
+                        let mut bufs = [IoSliceMut::new(buf)];
+                        preadv2(&self.fd, &mut bufs, CURRENT, ReadWriteFlags::NOWAIT)
+                    }
+                };
+                match done {
                     Ok(n) => return Ok(n),
                     Err(Errno::AGAIN) => return Err(Stop::WouldBlock),
                     Err(_) => {}
@@ -152,7 +175,11 @@ impl PipeEnd {
                 done => return done,
             }
         }
-        readv(self.private.as_ref().unwrap_or(&self.fd), bufs)
+        let private = self.private.as_ref().unwrap_or(&self.fd);
+        match bufs {
+            [one] => read(private, &mut **one),
+            bufs => readv(private, bufs),
+        }
     }
 
     /// Writes as much as there is room for; with no deadline and nothing else that ends the wait,
@@ -167,9 +194,14 @@ impl PipeEnd {
                 if let Ok(n) = pwritev2(&self.fd, bufs, CURRENT, NOSIGNAL) {
                     return Ok(n);
                 }
-            } else if wait == Wait::No && self.private.is_none() {
-                let flags = NOSIGNAL.union(ReadWriteFlags::NOWAIT);
-                match pwritev2(&self.fd, bufs, CURRENT, flags) {
+            } else if wait == Wait::No {
+                let done = match &self.private {
+                    Some(private) => pwritev2(private, bufs, CURRENT, NOSIGNAL),
+                    None => {
+                        pwritev2(&self.fd, bufs, CURRENT, NOSIGNAL.union(ReadWriteFlags::NOWAIT))
+                    }
+                };
+                match done {
                     Ok(n) => return Ok(n),
                     Err(Errno::AGAIN) => return Err(Stop::WouldBlock),
                     Err(_) => {}

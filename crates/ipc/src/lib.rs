@@ -1,7 +1,11 @@
+//! [`ipc-fifo`]: fifo
 //! [`ipc-pipe`]: pipe
 #![doc = include_str!("../README.md")]
 #![deny(unsafe_code)]
 
+#[cfg(feature = "fifo")]
+#[doc(inline)]
+pub use ipc_fifo as fifo;
 #[cfg(feature = "pipe")]
 #[doc(inline)]
 pub use ipc_pipe as pipe;

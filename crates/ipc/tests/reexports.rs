@@ -7,3 +7,12 @@ fn pipe_is_ipc_pipe() {
         ipc::pipe::pipe().expect("create pipe");
     assert_eq!(reader.available().expect("ask"), 0);
 }
+
+#[cfg(feature = "fifo")]
+#[test]
+fn fifo_is_ipc_fifo() {
+    let dir = ipc_devkit::scratch::dir();
+    let fifo: ipc_fifo::Fifo = ipc::fifo::Fifo::create(dir.path().join("f")).expect("create");
+    let reader: ipc_fifo::Reader = ipc::fifo::Reader::persistent(&fifo).expect("open");
+    assert_eq!(reader.available().expect("ask"), 0);
+}
