@@ -22,6 +22,9 @@ use crate::writer::Writer;
 const READER: &str = "open FIFO for reading";
 const WRITER: &str = "open FIFO for writing";
 
+/// How often a wait gives its processor away before it sleeps for the first time.
+const YIELDS: u32 = 4;
+
 impl Fifo {
     /// Opens the reading end, and waits until somebody opens the writing one (as `open(2)` does).
     /// Writers can open theirs as soon as the wait begins.
@@ -175,6 +178,13 @@ impl Fifo {
         }
         if let Some(found) = look().map_err(os)? {
             return Ok(found);
+        }
+        // The other side may only want this processor.
+        for _ in 0..YIELDS {
+            rustix::thread::sched_yield();
+            if let Some(found) = look().map_err(os)? {
+                return Ok(found);
+            }
         }
         // What a pause listens to, besides the canceller: a reader to its data, a writer to nothing.
         let silence;
