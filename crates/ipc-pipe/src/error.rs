@@ -109,6 +109,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
     /// What `errno` means for `op`.
+    #[cold]
     pub(crate) fn os(op: &'static str, errno: Errno) -> Self {
         match errno {
             Errno::MFILE => Self::Limit {
@@ -136,6 +137,7 @@ impl Error {
         Self::Stage { index, program: program.to_owned(), error: Box::new(self) }
     }
 
+    #[inline]
     pub(crate) fn stop(op: &'static str, stop: Stop) -> Self {
         match stop {
             Stop::WouldBlock => Self::WouldBlock,

@@ -303,7 +303,7 @@ fn moved(
     wait: Wait,
     call: impl Fn(SpliceFlags) -> Result<usize, Errno>,
 ) -> Result<usize, Stop> {
-    if wait == Wait::FOREVER && end.watch.is_empty() {
+    if wait == Wait::FOREVER && end.watch().is_empty() {
         match quietly(|| call(SpliceFlags::empty())) {
             Ok(n) => return Ok(n),
             Err(Errno::INTR | Errno::AGAIN) => {}
@@ -325,7 +325,7 @@ fn moved_in_turns(
     // A form that does not wait looks once, and cannot be cancelled.
     let (watch, deadline) = match wait {
         Wait::No => (&nobody, Deadline::at(Instant::now())),
-        Wait::Until(deadline) => (&end.watch, deadline),
+        Wait::Until(deadline) => (end.watch(), deadline),
     };
     if watch.cancelled() {
         return Err(Stop::Cancelled);
@@ -337,7 +337,9 @@ fn moved_in_turns(
         }
         let stop = match ready {
             Woken::Ready => None,
-            Woken::TimedOut if wait == Wait::No && end.watch.peer_exited()? => Some(Stop::PeerDied),
+            Woken::TimedOut if wait == Wait::No && end.watch().peer_exited()? => {
+                Some(Stop::PeerDied)
+            }
             Woken::TimedOut if wait == Wait::No => Some(Stop::WouldBlock),
             Woken::TimedOut => Some(Stop::TimedOut),
             Woken::Cancelled => Some(Stop::Cancelled),

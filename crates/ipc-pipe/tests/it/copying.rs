@@ -56,7 +56,7 @@ fn files_arrive_whole(short: Method, large: Method) {
 #[test]
 fn file_to_file_stays_in_the_kernel() {
     alone("copying::file_to_file_stays_in_the_kernel", || {
-        let kind = rustix::fs::statfs(&std::env::temp_dir()).expect("statfs").f_type;
+        let kind = rustix::fs::statfs(std::env::temp_dir()).expect("statfs").f_type;
         let copies_all = kind == 0xef53 || kind == 0x0102_1994;
         let large = if copies_all { Method::Splice } else { Method::CopyFileRange };
         files_arrive_whole(Method::CopyFileRange, large);
