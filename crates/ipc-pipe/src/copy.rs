@@ -18,7 +18,7 @@ use ipc_core::watch::Watch;
 
 use crate::canceller::Canceller;
 use crate::error::{Error, Result};
-use job::Job;
+use job::{Job, Short};
 
 /// How bytes were copied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,7 +80,16 @@ pub struct Copied {
 #[doc(alias = "copy_file_range")]
 #[doc(alias = "sendfile")]
 pub fn copy(from: impl AsFd, to: impl AsFd) -> Result<Copied> {
-    CopyOptions::new().copy(from, to)
+    let done = match job::short_file(from.as_fd(), to.as_fd()) {
+        Short::Whole(bytes) => {
+            return Ok(Copied { bytes, holes: 0, method: Method::CopyFileRange });
+        }
+        Short::Part(done) => done,
+    };
+    let mut options = CopyOptions::new();
+    let mut job = options.job(&from, &to, None);
+    job.done = done;
+    job.run()
 }
 
 /// As [`copy`], but takes only what is there, and does not wait: 0 bytes at the end of `from`.

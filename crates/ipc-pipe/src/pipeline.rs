@@ -29,6 +29,8 @@ use running::Running;
 /// call that runs it: no process unreaped, no thread (there is none), no descriptor. No stage gets an
 /// end that is not its own.
 ///
+/// `'c` is that of commands given as `&mut Command`, `'a` that of the input and the output.
+///
 /// The stages, and what they start, are a process group of their own, unless the first one reads a
 /// terminal: then they stay in ours, as a shell's foreground job.
 ///
@@ -48,8 +50,8 @@ use running::Running;
 /// # }
 /// ```
 #[must_use]
-pub struct Pipeline<'a> {
-    stages: Vec<StageCommand<'a>>,
+pub struct Pipeline<'c, 'a> {
+    stages: Vec<StageCommand<'c>>,
     input: Input<'a>,
     output: Output<'a>,
     timeout: Option<Duration>,
@@ -107,12 +109,12 @@ enum Output<'a> {
     Write(Box<dyn Write + Send + 'a>),
 }
 
-impl<'a> Pipeline<'a> {
+impl<'c, 'a> Pipeline<'c, 'a> {
     /// A pipeline of one stage, to which [`pipe`](Self::pipe) adds.
     ///
     /// A command given as `&mut Command` is changed: its streams and its process group are the
     /// pipeline's afterwards.
-    pub fn new(command: impl Into<StageCommand<'a>>) -> Self {
+    pub fn new(command: impl Into<StageCommand<'c>>) -> Self {
         Self {
             stages: vec![command.into()],
             input: Input::Unsaid,
@@ -127,7 +129,7 @@ impl<'a> Pipeline<'a> {
     }
 
     /// Adds a stage that reads what the last one so far writes.
-    pub fn pipe(mut self, command: impl Into<StageCommand<'a>>) -> Self {
+    pub fn pipe(mut self, command: impl Into<StageCommand<'c>>) -> Self {
         self.stages.push(command.into());
         self
     }
@@ -306,7 +308,7 @@ impl<'a> Pipeline<'a> {
     }
 }
 
-impl fmt::Debug for Pipeline<'_> {
+impl fmt::Debug for Pipeline<'_, '_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Pipeline").field("stages", &self.stages).finish_non_exhaustive()
     }

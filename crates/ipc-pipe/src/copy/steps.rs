@@ -31,9 +31,13 @@ impl Job<'_, '_> {
         let start = self.done;
         let flags = if self.is_bounded() { SpliceFlags::NONBLOCK } else { SpliceFlags::empty() };
         loop {
-            let len = self.piece();
+            let mut len = self.piece();
             if len == 0 || (size == Some(self.done) && self.done > 0) {
                 return Ok(Way::Done);
+            }
+            if let Some(left) = size.map(|size| size.saturating_sub(self.done)) {
+                // A length that reaches beyond the end makes the kernel look twice.
+                len = len.min(usize::try_from(left).unwrap_or(usize::MAX)).max(1);
             }
             if self.is_bounded() {
                 self.look_up()?;

@@ -18,7 +18,7 @@ use crate::pair::{Reader, Writer};
 
 /// Starts all stages. If one cannot be started, the others are killed and reaped.
 pub(super) fn start<'a>(
-    pipeline: &mut Pipeline<'a>,
+    pipeline: &mut Pipeline<'_, 'a>,
     deadline: Deadline,
     capture: bool,
 ) -> Result<Running<'a>> {
@@ -60,7 +60,7 @@ pub(super) fn start<'a>(
 /// The first stage's input, and whether the stages may leave our process group: those that read a
 /// terminal from another group are stopped.
 fn input<'a>(
-    pipeline: &mut Pipeline<'a>,
+    pipeline: &mut Pipeline<'_, 'a>,
     running: &mut Running<'a>,
     capture: bool,
 ) -> Result<(Option<Stdio>, bool)> {
@@ -85,7 +85,7 @@ fn input<'a>(
 }
 
 fn output<'a>(
-    pipeline: &mut Pipeline<'a>,
+    pipeline: &mut Pipeline<'_, 'a>,
     running: &mut Running<'a>,
     capture: bool,
 ) -> Result<Option<Stdio>> {
