@@ -106,6 +106,7 @@ fn file_to_file(bench: &mut Bench, size: usize, label: &str) {
     };
     let case = case
         .ours("ipc-pipe copy", move || files(size, |from, to, _| Ok(copy(from, to)?.bytes)))
+        .peer("copy_file_range, length known", move || files(size, known_range))
         .peer("raw sendfile", move || files(size, raw_sendfile))
         .peer("std::io::copy", move || {
             files(size, |mut from, mut to, _| io::copy(&mut from, &mut to))

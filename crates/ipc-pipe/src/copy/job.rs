@@ -92,15 +92,9 @@ impl Job<'_, '_> {
             return self.go(self.ways(&source)?, None);
         }
         let size = u64::try_from(source.st_size).unwrap_or(0);
-        let is_dense = is_dense(&source);
-        if is_dense && size.min(self.until) < LARGE && size > 0 {
-            // The way of short files, without another look at anything.
-            if let Way::Done = self.by(Method::CopyFileRange, Some(size))? {
-                return self.check_end(size);
-            }
-        }
         let ways = self.ways(&source)?;
-        if !is_dense && ways[0] == Method::CopyFileRange && sparse::copy(self, ways, size)? {
+        if !is_dense(&source) && ways[0] == Method::CopyFileRange && sparse::copy(self, ways, size)?
+        {
             return self.check_end(size);
         }
         self.go(ways, Some(size))?;
@@ -113,7 +107,9 @@ impl Job<'_, '_> {
         use Method::{CopyFileRange, ReadWrite, SendFile, Splice};
         let target =
             fstat(self.to).map_err(|errno| Error::os("copy: look at destination", errno))?;
-        if (source.st_dev, source.st_ino) == (target.st_dev, target.st_ino) {
+        let is_same = (source.st_dev, source.st_ino) == (target.st_dev, target.st_ino);
+        // A terminal may well be both.
+        if is_same && matches!(kind(source), RegularFile | Fifo) {
             return Err(Error::Unsupported { what: "copy a file or a pipe to itself" });
         }
         Ok(match (kind(source), kind(&target)) {

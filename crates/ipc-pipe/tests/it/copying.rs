@@ -280,8 +280,8 @@ fn errors_name_the_end() {
         drop(file(&path, &bytes(100)));
         let read_only = File::open(&path).expect("open");
         let null = File::options().write(true).open("/dev/null").expect("open");
-        let error = copy(&null, &null).expect_err("the same").to_string();
-        assert!(error.contains("itself"), "{error}");
+        let terminal = File::options().read(true).write(true).open("/dev/null").expect("open");
+        assert_eq!(copy(&terminal, &terminal).expect("a device may be both").bytes, 0);
         let error = copy(&null, &read_only).expect_err("not readable").to_string();
         assert!(error.contains("read source") && error.contains("EBADF"), "{error}");
         let other = file(&dir.path().join("other"), &bytes(100));
