@@ -72,9 +72,9 @@ pub(super) fn frozen(size: usize) -> io::Result<FrozenPages> {
 }
 
 /// `vmsplice` alone: a pipe that nobody reads kills its caller unless SIGPIPE is ignored.
-pub(super) fn vmsplice(pipe: impl AsFd, pages: &FrozenPages) -> Result<usize, Errno> {
+pub(super) fn vmsplice(pipe: impl AsFd, pages: &[u8]) -> Result<usize, Errno> {
     let bytes = [IoSliceRaw::from_slice(pages)];
-    // SAFETY: the memory must not change while the pipe refers to it; it is frozen. Every caller
-    // passes a writing end.
+    // SAFETY: the memory must not change while the pipe refers to it; every caller passes a part of
+    // frozen pages, and a writing end.
     unsafe { rustix::pipe::vmsplice(pipe, &bytes, SpliceFlags::empty()) }
 }

@@ -59,10 +59,11 @@ fn to_pipe(size: usize, way: Way) -> io::Result<Pair> {
     let mut pages = Pages::new(size)?;
     pages.fill(7);
     let pages = pages.freeze()?;
-    let mut send: Box<dyn FnMut() -> io::Result<usize>> = match way {
-        Way::Ours => Box::new(move || Ok(writer.vmsplice(&pages)?)),
-        Way::Raw => Box::new(move || Ok(super::raw::vmsplice(&writer, &pages)?)),
-        Way::Write => Box::new(move || Ok(writer.write(&pages)?)),
+    let mut send: Box<dyn FnMut(usize) -> io::Result<usize>> = match way {
+        Way::Ours => Box::new(move |_| Ok(writer.vmsplice(&pages)?)),
+        // The bare call takes what there is room for; most often that is all.
+        Way::Raw => Box::new(move |from| Ok(super::raw::vmsplice(&writer, &pages[from..])?)),
+        Way::Write => Box::new(move |_| Ok(writer.write(&pages)?)),
     };
     Ok(Pair::two(
         move |turns: Turns| {
@@ -78,7 +79,7 @@ fn to_pipe(size: usize, way: Way) -> io::Result<Pair> {
             for _ in turns.sequence() {
                 let mut sent = 0;
                 while sent < size {
-                    sent += send()?;
+                    sent += send(sent)?;
                 }
             }
             Ok(())
@@ -298,7 +299,7 @@ fn pump(from_file: bool, who: Who) -> io::Result<Pair> {
             Box::new(move || {
                 let mut sent = 0;
                 while sent < MIB {
-                    sent += super::raw::vmsplice(&*writer, &source.slice(sent..))?;
+                    sent += super::raw::vmsplice(&*writer, &source[sent..])?;
                 }
                 Ok(())
             }),
@@ -334,7 +335,7 @@ fn pipe_to_socket(who: Who) -> io::Result<Pair> {
             for _ in turns.sequence() {
                 let mut sent = 0;
                 while sent < MIB {
-                    sent += super::raw::vmsplice(writer.as_fd(), &source.slice(sent..))?;
+                    sent += super::raw::vmsplice(writer.as_fd(), &source[sent..])?;
                 }
                 push()?;
             }
