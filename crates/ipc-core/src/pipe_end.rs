@@ -6,8 +6,9 @@
 //! (FIFOs, pipes re-opened by path) get a second, private description of the same pipe with
 //! `O_NONBLOCK`, opened through `/proc/self/fd`.
 //!
-//! How a write avoids the signal: `RWF_NOSIGNAL` (Linux 6.18). Before that, SIGPIPE is blocked in
-//! this thread for the length of the call, and one that the call raised is taken back.
+//! How a write avoids the signal: `RWF_NOSIGNAL` (Linux 6.18). Before that, and for calls that take
+//! no such flag, SIGPIPE is blocked in this thread for the length of the call, unless the process
+//! ignores it, and one that the call raised is taken back.
 
 use std::io::{IoSlice, IoSliceMut};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -66,6 +67,12 @@ impl PipeEnd {
     #[must_use]
     pub fn new(fd: OwnedFd) -> Self {
         Self { fd, private: None, watch: Watch::default(), carefree: has_nosignal() }
+    }
+
+    /// What else ends a wait.
+    #[must_use]
+    pub fn watch(&self) -> &Watch {
+        &self.watch
     }
 
     /// What else ends a wait, to be added to.
@@ -286,11 +293,29 @@ impl AsFd for PipeEnd {
     }
 }
 
-/// A description of the same pipe that nobody shares.
+/// A description of the same pipe that nobody shares. A pipe of packets stays one: the kernel looks
+/// at the flag of the description that is written to.
 fn reopen(fd: BorrowedFd<'_>, access: OFlags) -> Result<OwnedFd, Errno> {
     use std::os::fd::AsRawFd;
     let path = format!("/proc/self/fd/{}", fd.as_raw_fd());
-    rustix::fs::open(path, access | OFlags::NONBLOCK | OFlags::CLOEXEC, Mode::empty())
+    let packets = rustix::fs::fcntl_getfl(fd)? & OFlags::DIRECT;
+    let private =
+        rustix::fs::open(path, access | OFlags::NONBLOCK | OFlags::CLOEXEC, Mode::empty())?;
+    if !packets.is_empty() {
+        // `open` refuses this flag on pipes; `fcntl` does not.
+        rustix::fs::fcntl_setfl(&private, OFlags::NONBLOCK | packets)?;
+    }
+    Ok(private)
+}
+
+/// Makes a call that may raise SIGPIPE, without the signal: for calls that cannot be told so. While
+/// the signal is ignored, as it is in Rust programs, that costs one system call, otherwise four.
+///
+/// # Errors
+/// Those of `call`.
+#[inline]
+pub fn quietly<T>(call: impl FnOnce() -> Result<T, Errno>) -> Result<T, Errno> {
+    if sys::sigpipe_ignored() { call() } else { sys::without_sigpipe(call) }
 }
 
 /// Writes without raising SIGPIPE.
@@ -302,9 +327,7 @@ fn write_quietly(
     if has_nosignal() {
         return pwritev2(fd, bufs, CURRENT, flags | NOSIGNAL);
     }
-    sys::without_sigpipe(|| {
-        if flags.is_empty() { writev(fd, bufs) } else { pwritev2(fd, bufs, CURRENT, flags) }
-    })
+    quietly(|| if flags.is_empty() { writev(fd, bufs) } else { pwritev2(fd, bufs, CURRENT, flags) })
 }
 
 /// Whether this kernel knows `RWF_NOSIGNAL`. Asked once, with a byte through a pipe of our own: the
