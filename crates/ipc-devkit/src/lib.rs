@@ -8,11 +8,13 @@ compile_error!("ipc-devkit is for Linux only");
 mod channel;
 pub mod fault;
 mod leaks;
+mod masked;
 mod peer;
 pub mod scratch;
 mod skip;
 mod sys;
 pub mod watchdog;
 
+pub use masked::{Blocking, in_fork, in_pid_namespace};
 pub use peer::{Child, Parent, alone, processes, two_process};
 pub use skip::skip;
