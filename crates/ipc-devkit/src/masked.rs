@@ -65,8 +65,7 @@ thread_local! {
     static ASKED: std::cell::RefCell<Vec<c_int>> = const { std::cell::RefCell::new(Vec::new()) };
 }
 
-/// Lets a process start with the signals blocked that its test asked for. std empties the mask of
-/// every command; what runs before exec comes after that.
+/// Lets a process start with the signals blocked that its test asked for.
 pub(crate) fn apply(command: &mut Command) {
     let signals = ASKED.with_borrow(Clone::clone);
     if signals.is_empty() {

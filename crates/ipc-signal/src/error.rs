@@ -135,10 +135,9 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::TimedOut => write!(f, "wait for signal: the deadline passed (ETIMEDOUT)"),
-            Self::WouldBlock => write!(
-                f,
-                "take signal: none is pending, and the call does not wait (EAGAIN)"
-            ),
+            Self::WouldBlock => {
+                write!(f, "take signal: none is pending, and the call does not wait (EAGAIN)")
+            }
             Self::Cancelled => write!(f, "wait for signal: cancelled by its canceller (ECANCELED)"),
             Self::NotFound { pid } => {
                 write!(f, "send signal to {pid}: no such process or thread (ESRCH)")

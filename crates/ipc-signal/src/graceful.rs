@@ -41,11 +41,8 @@ use crate::queue::Signals;
 use crate::set::SignalSet;
 use crate::signal::Signal;
 
-const ALL: SignalSet = SignalSet::empty()
-    .with(Signal::INT)
-    .with(Signal::TERM)
-    .with(Signal::HUP)
-    .with(Signal::CHLD);
+const ALL: SignalSet =
+    SignalSet::empty().with(Signal::INT).with(Signal::TERM).with(Signal::HUP).with(Signal::CHLD);
 
 /// What a daemon is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

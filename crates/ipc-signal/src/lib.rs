@@ -39,7 +39,7 @@ pub use features::{Features, features};
 pub use handler::{Action, Registration, handle, handle_with};
 pub use info::{Cause, ChildEvent, SignalInfo};
 pub use isolated::{run_isolated, run_isolated_deadline, run_isolated_timeout};
-pub use mask::{Mask, block_early, pending, spawn_masked};
+pub use mask::{Mask, block_early, pending, spawn_masked, unblock_in_child};
 pub use process::{Exit, Process};
 pub use queue::Signals;
 pub use send::{raise, send_group, send_thread, thread_id};

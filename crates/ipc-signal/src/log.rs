@@ -9,10 +9,14 @@ pub(crate) fn fallbacks() {
         ONCE.call_once(|| {
             let features = crate::features();
             if !features.no_signal {
-                log::warn!("no RWF_NOSIGNAL (Linux 6.18): SIGPIPE is blocked around a handler's write");
+                log::warn!(
+                    "no RWF_NOSIGNAL (Linux 6.18): SIGPIPE is blocked around a handler's write"
+                );
             }
             if !features.exit_status {
-                log::warn!("no PIDFD_INFO_EXIT (Linux 6.15): other processes' exit status is unknown");
+                log::warn!(
+                    "no PIDFD_INFO_EXIT (Linux 6.15): other processes' exit status is unknown"
+                );
             }
         });
     }

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io;
 use std::marker::PhantomData;
+use std::process::Command;
 use std::thread::{Builder, JoinHandle};
 
 use libc::{SIG_BLOCK, SIG_SETMASK, SIG_UNBLOCK};
@@ -14,8 +15,7 @@ use crate::sys;
 use crate::threads;
 
 /// Signals that nothing can block.
-pub(crate) const UNCATCHABLE: SignalSet =
-    SignalSet::empty().with(Signal::KILL).with(Signal::STOP);
+pub(crate) const UNCATCHABLE: SignalSet = SignalSet::empty().with(Signal::KILL).with(Signal::STOP);
 
 /// Changes the calling thread's mask until it is dropped; then the former mask is back.
 ///
@@ -165,6 +165,31 @@ pub fn spawn_masked<T: Send + 'static>(
     let started = builder.spawn(work);
     drop(mask);
     started
+}
+
+/// Lets the child of `command` start with nothing blocked. Without it a program inherits the mask of
+/// the thread that starts it, and one that never heard of masks cannot be ended by a blocked SIGTERM.
+/// Handlers are gone in the new program anyway; what is ignored stays ignored.
+///
+/// # Linux
+/// [`execve(2)`](https://man7.org/linux/man-pages/man2/execve.2.html), "the signal mask is preserved".
+///
+/// # Examples
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use ipc_signal::{Mask, Process, Signal, unblock_in_child};
+/// use std::process::Command;
+///
+/// let _mask = Mask::block(Signal::TERM)?;
+/// let mut child = unblock_in_child(Command::new("sleep").arg("1000")).spawn()?;
+/// Process::from_child(&child)?.send(Signal::TERM)?;
+/// assert!(!child.wait()?.success());
+/// # Ok(())
+/// # }
+/// ```
+pub fn unblock_in_child(command: &mut Command) -> &mut Command {
+    sys::unblock_in_child(command);
+    command
 }
 
 /// The signals that are blocked and wait, for the calling thread or for its process.

@@ -325,7 +325,8 @@ impl TryFrom<OwnedFd> for Process {
 
     fn try_from(fd: OwnedFd) -> Result<Self> {
         use std::os::fd::AsRawFd;
-        let not_one = Error::Unsupported { what: "take a descriptor that is no pidfd as a process" };
+        let not_one =
+            Error::Unsupported { what: "take a descriptor that is no pidfd as a process" };
         let info = std::fs::read_to_string(format!("/proc/self/fdinfo/{}", fd.as_raw_fd()))
             .map_err(|source| Error::Os { op: "read pidfd", source })?;
         let pid = info.lines().find_map(|line| line.strip_prefix("Pid:"));

@@ -275,7 +275,9 @@ impl FromStr for Signal {
             "POLL" => Ok(Self::IO),
             "IOT" => Ok(Self::ABRT),
             "CLD" => Ok(Self::CHLD),
-            _ => STANDARD.iter().find(|row| row.1 == name).map(|row| Self(row.0)).ok_or_else(invalid),
+            _ => {
+                STANDARD.iter().find(|row| row.1 == name).map(|row| Self(row.0)).ok_or_else(invalid)
+            }
         }
     }
 }

@@ -6,6 +6,8 @@ pub(crate) mod process;
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::unix::process::CommandExt;
+use std::process::Command;
 
 use libc::{c_int, c_long, c_void};
 use rustix::io::Errno;
@@ -66,6 +68,14 @@ pub(crate) fn change_mask(how: c_int, bits: u64) -> Result<u64, Errno> {
     }
     // SAFETY: as in `sigset`: the first word of a `sigset_t` is there and initialised.
     Ok(unsafe { (&raw const old).cast::<u64>().read() })
+}
+
+/// In the child, just before exec: nothing is blocked.
+pub(crate) fn unblock_in_child(command: &mut Command) {
+    let unblock = || change_mask(libc::SIG_SETMASK, 0).map(drop).map_err(io::Error::from);
+    // SAFETY: between fork and exec only async-signal-safe calls are allowed: the closure makes one
+    // (`pthread_sigmask`), allocates nothing, takes no lock and cannot panic.
+    unsafe { command.pre_exec(unblock) };
 }
 
 /// The calling thread's mask.
@@ -129,7 +139,9 @@ impl Installed {
     }
 
     /// A handler on the alternate stack, with all details; blocks nothing but its own signal.
-    pub(crate) fn handler(handler: extern "C" fn(c_int, *mut libc::siginfo_t, *mut c_void)) -> Self {
+    pub(crate) fn handler(
+        handler: extern "C" fn(c_int, *mut libc::siginfo_t, *mut c_void),
+    ) -> Self {
         let mut new = Self::plain(handler as *const () as libc::sighandler_t);
         new.0.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK;
         new

@@ -253,7 +253,7 @@ impl SignalTimer {
         self.arm(delay.max(Duration::from_nanos(1)), interval)
     }
 
-    /// Stops it. A signal that it sent already stays pending.
+    /// Stops it. A signal that is pending then is taken back by Linux 6.13 and later, not by earlier.
     ///
     /// # Errors
     /// `Os`: the kernel refuses; none is known to.
@@ -287,11 +287,12 @@ impl SignalTimer {
             Some(Ok(tid)) => Some(tid),
             None => None,
         };
-        let id = sys::create_timer(signal.as_raw(), value, thread).map_err(|errno| match errno {
-            // The signal is one, so it is the thread that is not.
-            Errno::INVAL if tid.is_some() => Error::NotFound { pid },
-            errno => Error::sending("create timer", pid, errno),
-        })?;
+        let id =
+            sys::create_timer(signal.as_raw(), value, thread).map_err(|errno| match errno {
+                // The signal is one, so it is the thread that is not.
+                Errno::INVAL if tid.is_some() => Error::NotFound { pid },
+                errno => Error::sending("create timer", pid, errno),
+            })?;
         Ok(Self { id, owner: std::process::id() })
     }
 

@@ -76,9 +76,9 @@ impl Wake {
             }
             FileType::Socket => Ok(Self(Target::Socket(fd))),
             _ if is_eventfd(&fd) => Ok(Self(Target::Event(fd))),
-            _ => Err(Error::Unsupported {
-                what: "wake through what is no eventfd, pipe or socket",
-            }),
+            _ => {
+                Err(Error::Unsupported { what: "wake through what is no eventfd, pipe or socket" })
+            }
         }
     }
 

@@ -44,7 +44,7 @@ pub struct Reporter {
 /// ([`AltStack`](super::AltStack) gives one to threads that C code started). A descriptor that takes
 /// nothing is waited for at most a second. Then what stood there before the reporter is back, for
 /// good, and the faulting instruction runs again: std's message about a stack overflow, a core dump
-/// and the exit status are as without it.
+/// and the exit status are as without it. A fault signal that a process sent ends this one.
 ///
 /// # Errors
 /// `AlreadyExists`: this process has a reporter.
@@ -109,10 +109,16 @@ extern "C" fn on_fault(signal: c_int, info: *mut siginfo_t, context: *mut c_void
         line.fault(&Fault::from_info(&words, instruction(context)));
         tell(target, &line);
     }
-    restore(signal);
+    let sent = sys::low(words[1]) <= 0;
+    if sent {
+        // std's handler takes a sent signal for a fault that will come again, and swallows it.
+        let _ = sys::install(signal, &Installed::plain(libc::SIG_DFL));
+    } else {
+        restore(signal);
+    }
     // A fault of the hardware comes again when the instruction does; a breakpoint does not, nor does
     // what a process sent.
-    if sys::low(words[1]) <= 0 || signal == libc::SIGTRAP {
+    if sent || signal == libc::SIGTRAP {
         let (pid, tid) = (std::process::id(), crate::thread_id());
         // SAFETY: `rt_tgsigqueueinfo` reads a `siginfo_t`, which is the kernel's own. The signal is
         // blocked until this handler returns.

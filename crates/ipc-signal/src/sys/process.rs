@@ -68,7 +68,8 @@ pub(crate) fn send_group(group: c_int, signal: c_int) -> Result<(), Errno> {
 /// `struct pidfd_info` in its first version, 64 bytes: a mask, then ids, then the exit status.
 const PIDFD_INFO: usize = 64;
 /// `PIDFD_GET_INFO`: `_IOWR(0xFF, 11, struct pidfd_info)`.
-const PIDFD_GET_INFO: libc::Ioctl = (3 << 30) | ((PIDFD_INFO as libc::Ioctl) << 16) | (0xff << 8) | 11;
+const PIDFD_GET_INFO: libc::Ioctl =
+    (3 << 30) | ((PIDFD_INFO as libc::Ioctl) << 16) | (0xff << 8) | 11;
 /// The exit status is asked for, or was told (Linux 6.15).
 const PIDFD_INFO_EXIT: u64 = 1 << 3;
 
@@ -105,12 +106,7 @@ pub(crate) fn create_timer(signal: c_int, value: i32, tid: Option<c_int>) -> Res
     let mut id: c_int = 0;
     // SAFETY: the kernel reads `event` (glibc's layout is the kernel's) and writes an int to `id`.
     check(unsafe {
-        libc::syscall(
-            libc::SYS_timer_create,
-            libc::CLOCK_MONOTONIC,
-            &raw const event,
-            &raw mut id,
-        )
+        libc::syscall(libc::SYS_timer_create, libc::CLOCK_MONOTONIC, &raw const event, &raw mut id)
     })?;
     Ok(id)
 }
