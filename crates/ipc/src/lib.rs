@@ -1,7 +1,12 @@
 //! [`ipc-pipe`]: pipe
+//! [`ipc-signal`]: signal
 #![doc = include_str!("../README.md")]
 #![deny(unsafe_code)]
 
 #[cfg(feature = "pipe")]
 #[doc(inline)]
 pub use ipc_pipe as pipe;
+
+#[cfg(feature = "signal")]
+#[doc(inline)]
+pub use ipc_signal as signal;

@@ -7,3 +7,10 @@ fn pipe_is_ipc_pipe() {
         ipc::pipe::pipe().expect("create pipe");
     assert_eq!(reader.available().expect("ask"), 0);
 }
+
+#[cfg(feature = "signal")]
+#[test]
+fn signal_is_ipc_signal() {
+    let signal: ipc_signal::Signal = ipc::signal::Signal::TERM;
+    assert_eq!(signal.to_string(), "SIGTERM");
+}

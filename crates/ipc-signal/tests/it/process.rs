@@ -114,6 +114,7 @@ fn an_ignored_child_is_gone() {
             assert!(start.elapsed() < Duration::from_secs(5), "still a zombie");
             std::thread::yield_now();
         }
+        assert!(child.wait().is_err(), "there is nothing to reap");
         drop(guard);
     });
 }
