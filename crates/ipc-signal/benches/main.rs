@@ -195,10 +195,7 @@ impl Meeting {
 }
 
 /// A side once it is open: set on the first turn.
-fn opened<'a, T>(
-    side: &'a mut Option<T>,
-    open: impl FnOnce() -> io::Result<T>,
-) -> io::Result<&'a mut T> {
+fn opened<T>(side: &mut Option<T>, open: impl FnOnce() -> io::Result<T>) -> io::Result<&mut T> {
     if side.is_none() {
         *side = Some(open()?);
     }

@@ -16,7 +16,7 @@ use rustix::process::{
 use crate::canceller::Canceller;
 use crate::error::{Error, Result};
 use crate::signal::Signal;
-use crate::sys::process as sys;
+use crate::sys::{identity, process as sys};
 
 /// A process, whichever it is: once opened, the handle never means another one, even when the number
 /// is used again.
@@ -39,6 +39,8 @@ use crate::sys::process as sys;
 pub struct Process {
     fd: OwnedFd,
     pid: u32,
+    /// Who says to be the sender of what is queued: our user when the handle was made.
+    uid: u32,
     watch: Watch,
 }
 
@@ -63,7 +65,7 @@ impl Process {
         let raw = raw.ok_or(Error::NotFound { pid })?;
         let fd = pidfd_open(raw, PidfdFlags::empty())
             .map_err(|errno| Error::sending("open process", pid, errno))?;
-        Ok(Self { fd, pid, watch: Watch::default() })
+        Ok(Self::new(fd, pid))
     }
 
     /// Opens a child that this process started and has not waited for: never a stranger.
@@ -73,6 +75,10 @@ impl Process {
     /// `Limit`: too many descriptors.
     pub fn from_child(child: &std::process::Child) -> Result<Self> {
         Self::open(child.id())
+    }
+
+    fn new(fd: OwnedFd, pid: u32) -> Self {
+        Self { fd, pid, uid: getuid().as_raw(), watch: Watch::default() }
     }
 
     /// Its number.
@@ -98,7 +104,7 @@ impl Process {
     }
 
     /// Queues a real-time signal with a value. It arrives exactly once, in order, unless the receiver
-    /// ignores the signal.
+    /// ignores the signal. The user it names as its sender is ours when the handle was opened.
     ///
     /// # Errors
     /// `LimitReached`: the receiver's user has as many signals pending as `RLIMIT_SIGPENDING` allows;
@@ -125,7 +131,7 @@ impl Process {
     /// As [`queue`](Self::queue), without `Coalesces`.
     #[inline]
     pub fn queue_merging(&self, signal: Signal, value: i32) -> Result<()> {
-        let from = (std::process::id(), getuid().as_raw());
+        let from = (identity::pid(), self.uid);
         sys::queue(self.fd.as_fd(), signal.as_raw(), value, from)
             .map_err(|errno| Error::sending("queue signal", self.pid, errno))
     }
@@ -334,6 +340,6 @@ impl TryFrom<OwnedFd> for Process {
         let Some(pid) = pid.and_then(|pid| pid.trim().parse::<i64>().ok()) else {
             return Err(not_one);
         };
-        Ok(Self { fd, pid: u32::try_from(pid).unwrap_or(0), watch: Watch::default() })
+        Ok(Self::new(fd, u32::try_from(pid).unwrap_or(0)))
     }
 }

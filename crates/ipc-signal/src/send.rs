@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::signal::Signal;
-use crate::sys::process as sys;
+use crate::sys::{identity, process as sys};
 
 /// Sends `signal` to the calling thread. If it is not blocked, its handler has run when this
 /// returns.
@@ -55,7 +55,7 @@ pub fn send_thread(tid: u32, signal: Signal) -> Result<()> {
     if tid == 0 || i32::try_from(tid).is_err() {
         return Err(Error::NotFound { pid: tid });
     }
-    sys::send_thread(std::process::id(), tid, signal.as_raw())
+    sys::send_thread(identity::pid(), tid, signal.as_raw())
         .map_err(|errno| Error::sending("send signal to thread", tid, errno))
 }
 

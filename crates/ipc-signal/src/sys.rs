@@ -1,6 +1,7 @@
 //! Masks, waits, signalfd and dispositions: the system calls that rustix does not offer.
 #![expect(unsafe_code, reason = "the calls of signal(7) have no safe form")]
 
+pub(crate) mod identity;
 pub(crate) mod process;
 
 use std::io;

@@ -70,3 +70,22 @@ fn a_forked_child_takes_nothing_with_it() {
         drop(timer);
     });
 }
+
+/// X4: what a fork's child queues names the child as its sender, also by a handle of its parent.
+#[test]
+fn a_forked_child_sends_as_itself() {
+    Blocking(&crate::realtime()).alone("inherit::a_forked_child_sends_as_itself", || {
+        let process = crate::me();
+        process.queue(Signal::rt(0), 0).expect("queue");
+        in_fork(|| {
+            process.queue(Signal::rt(0), 1).expect("queue");
+            let own = crate::me();
+            own.queue(Signal::rt(1), 2).expect("queue");
+            let info = ipc_signal::wait_for(Signal::rt(1)).expect("take");
+            assert_eq!(info.pid, Some(std::process::id()));
+        });
+        let senders = [0, 1].map(|_| ipc_signal::wait_for(Signal::rt(0)).expect("take").pid);
+        assert_eq!(senders[0], Some(std::process::id()));
+        assert_ne!(senders[1], Some(std::process::id()));
+    });
+}
