@@ -76,17 +76,22 @@ fn run(f: impl FnOnce() -> Vec<u8>, deadline: Deadline) -> Result<Vec<u8>> {
     }
     let (result, result_in) = pipe_with(PipeFlags::CLOEXEC).map_err(failed)?;
     let (report, report_in) = pipe_with(PipeFlags::CLOEXEC).map_err(failed)?;
+    let (gate, gate_in) = pipe_with(PipeFlags::CLOEXEC).map_err(failed)?;
     let parent = rustix::process::getpid();
     // SAFETY: this process has one thread, checked above, so no lock is held by a thread that the child
     // lacks: the child may do whatever the parent may.
     #[expect(clippy::disallowed_methods, reason = "a copy of this process is the point")]
     let pid = sys::check(unsafe { libc::fork() }.into()).map_err(failed)?;
     if pid == 0 {
-        drop((result, report));
+        drop((result, report, gate_in));
+        // Until the parent has our descriptor, we must not end: with SIGCHLD ignored our number would be
+        // free at once. The end of the pipe says that it has.
+        let _ = rustix::io::retry_on_intr(|| rustix::io::read(&gate, &mut [0]));
         child(f, parent, result_in, &report_in);
     }
     drop((result_in, report_in));
     let mut child = Process::open(u32::try_from(pid).unwrap_or(0))?;
+    drop((gate, gate_in));
     let collected = collect(&child, &result, deadline).map_err(failed)?;
     let Some(mut bytes) = collected else {
         let _ = child.send(Signal::KILL);

@@ -3,9 +3,16 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::io;
+use std::time::Duration;
+
+use ipc_core::deadline::timespec;
 
 use crate::error::{Error, Result};
+use crate::mask::UNCATCHABLE;
 use crate::set::SignalSet;
+
+/// How often, a millisecond apart, a thread is looked at that runs with everything blocked.
+const MOMENTS: u32 = 100;
 
 /// How many threads this process has.
 pub(crate) fn count() -> io::Result<usize> {
@@ -30,11 +37,7 @@ pub(crate) fn all_block(set: SignalSet) -> Result<()> {
                 continue;
             }
             found_new = true;
-            // A thread that has ended since takes no signals.
-            let Ok(status) = fs::read_to_string(format!("/proc/self/task/{tid}/status")) else {
-                continue;
-            };
-            if takes_any(&status, set) {
+            if takes_any(tid, set) {
                 return Err(Error::UnblockedIn { tid });
             }
         }
@@ -44,13 +47,32 @@ pub(crate) fn all_block(set: SignalSet) -> Result<()> {
     }
 }
 
-/// Whether the thread with this status would take a signal of `set`.
-fn takes_any(status: &str, set: SignalSet) -> bool {
-    let field = |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
-    // A zombie leader, whose process lives on in other threads, takes nothing.
-    if field("State:").is_some_and(|state| state.starts_with(['Z', 'X'])) {
-        return false;
+/// Whether thread `tid` would take a signal of `set`.
+///
+/// The C library blocks everything for moments, such as inside `pthread_create`. A thread that runs
+/// with everything blocked is looked at again; one that sleeps so means it.
+fn takes_any(tid: u32, set: SignalSet) -> bool {
+    let path = format!("/proc/self/task/{tid}/status");
+    for _ in 0..MOMENTS {
+        // A thread that has ended since takes no signals.
+        let Ok(status) = fs::read_to_string(&path) else { return false };
+        let field =
+            |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
+        let state = field("State:").unwrap_or_default();
+        // A zombie leader, whose process lives on in other threads, takes nothing.
+        if state.starts_with(['Z', 'X']) {
+            return false;
+        }
+        let blocked = field("SigBlk:").and_then(|hex| u64::from_str_radix(hex, 16).ok());
+        let blocked = SignalSet::from_bits(blocked.unwrap_or(0)) | UNCATCHABLE;
+        if !(set - blocked).is_empty() {
+            return true;
+        }
+        if blocked != SignalSet::full() || state.starts_with('S') || tid == crate::thread_id() {
+            return false;
+        }
+        let millisecond = timespec(Duration::from_millis(1));
+        let _ = rustix::event::poll(&mut [], Some(&millisecond));
     }
-    let blocked = field("SigBlk:").and_then(|hex| u64::from_str_radix(hex, 16).ok());
-    blocked.is_some_and(|blocked| set.bits() & !blocked != 0)
+    false
 }

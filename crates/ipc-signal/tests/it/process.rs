@@ -43,7 +43,7 @@ fn exit_statuses_are_told() {
 #[test]
 fn a_strangers_exit_status_is_told() {
     alone("process::a_strangers_exit_status_is_told", || {
-        let script = "sh -c 'read x; exit 9' <&0 & echo $!; wait $!";
+        let script = "exec 3<&0; sh -c 'read x; exit 9' <&3 & echo $!; wait $!";
         let mut shell = Command::new("sh")
             .args(["-c", script])
             .stdin(Stdio::piped())
