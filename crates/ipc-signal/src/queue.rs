@@ -108,6 +108,8 @@ impl Signals {
         let mut record = [0; RECORD];
         match rustix::io::read(&self.fd, &mut record) {
             Ok(RECORD) => Ok(SignalInfo::from_record(&record)),
+            // Not in the slow path: who spins on this form is late by what it costs.
+            Err(Errno::AGAIN) => Err(Error::WouldBlock),
             other => not_read(other),
         }
     }

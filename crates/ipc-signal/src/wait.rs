@@ -85,6 +85,7 @@ pub(crate) fn take(set: SignalSet, wait: Wait) -> Result<SignalInfo> {
         };
         match sys::take_pending(set.bits(), timeout.as_ref()) {
             Ok(info) => return Ok(SignalInfo::from_info(&info)),
+            Err(Errno::AGAIN) if deadline.is_none() => return Err(Error::WouldBlock),
             Err(errno) => not_taken(deadline, errno)?,
         }
     }
