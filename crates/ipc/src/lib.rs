@@ -1,5 +1,6 @@
 //! [`ipc-fifo`]: fifo
 //! [`ipc-pipe`]: pipe
+//! [`ipc-signal`]: signal
 #![doc = include_str!("../README.md")]
 #![deny(unsafe_code)]
 
@@ -9,3 +10,7 @@ pub use ipc_fifo as fifo;
 #[cfg(feature = "pipe")]
 #[doc(inline)]
 pub use ipc_pipe as pipe;
+
+#[cfg(feature = "signal")]
+#[doc(inline)]
+pub use ipc_signal as signal;

@@ -16,3 +16,10 @@ fn fifo_is_ipc_fifo() {
     let reader: ipc_fifo::Reader = ipc::fifo::Reader::persistent(&fifo).expect("open");
     assert_eq!(reader.available().expect("ask"), 0);
 }
+
+#[cfg(feature = "signal")]
+#[test]
+fn signal_is_ipc_signal() {
+    let signal: ipc_signal::Signal = ipc::signal::Signal::TERM;
+    assert_eq!(signal.to_string(), "SIGTERM");
+}
