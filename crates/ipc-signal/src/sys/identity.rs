@@ -29,6 +29,7 @@ fn ask(cached: &AtomicU32) -> u32 {
 
 /// The word: 0 at first and after a fork, else this process's number, which any thread may store.
 /// `None` where the kernel has no `MADV_WIPEONFORK` (before Linux 4.14).
+#[inline]
 fn cell() -> Option<&'static AtomicU32> {
     static CELL: OnceLock<Option<&'static AtomicU32>> = OnceLock::new();
     *CELL.get_or_init(|| {
