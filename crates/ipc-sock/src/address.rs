@@ -74,7 +74,10 @@ impl Address {
     /// The path, if it is one.
     #[must_use]
     pub fn as_path(&self) -> Option<&Path> {
-        self.0.path_bytes().filter(|bytes| !bytes.is_empty()).map(|b| Path::new(OsStr::from_bytes(b)))
+        // At the full length rustix hands out the closing NUL too.
+        let bytes = self.0.path_bytes()?;
+        let bytes = bytes.strip_suffix(b"\0").unwrap_or(bytes);
+        (!bytes.is_empty()).then(|| Path::new(OsStr::from_bytes(bytes)))
     }
 
     /// The abstract name, if it is one.

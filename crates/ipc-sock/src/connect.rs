@@ -18,7 +18,11 @@ pub(crate) fn connect(
     name: &dyn Display,
     call: impl Fn() -> Result<(), Errno>,
 ) -> Result<()> {
-    let failed = |errno| Error::named("connect to", name, errno);
+    let failed = |errno| match errno {
+        // The kernel's own patience ended.
+        Errno::TIMEDOUT => Error::TimedOut,
+        errno => Error::named("connect to", name, errno),
+    };
     match wait {
         Wait::No => {
             let flags = rustix::fs::fcntl_getfl(fd).map_err(failed)?;
@@ -38,9 +42,9 @@ pub(crate) fn connect(
                 set_socket_timeout(fd, Timeout::Send, Some(left))
             };
             match turns(&call, || if deadline.passed() { Err(Errno::AGAIN) } else { limit() }) {
-                Err(Errno::AGAIN | Errno::INPROGRESS | Errno::ALREADY) => Err(Error::TimedOut),
-                done => done.map_err(failed),
-            }?;
+                Err(Errno::AGAIN | Errno::INPROGRESS | Errno::ALREADY) => return Err(Error::TimedOut),
+                done => done.map_err(failed)?,
+            }
             set_socket_timeout(fd, Timeout::Send, None).map_err(failed)
         }
     }

@@ -140,12 +140,14 @@ impl Socket {
     #[cold]
     fn recv_watching(&self, buf: &mut [u8], flags: RecvFlags, wait: Wait) -> Result<usize> {
         let mut control = crate::sys::Control::new();
+        // Without room for what was asked for, that alone would look like something unwanted.
+        let room = if self.asked.identity { crate::sys::CONTROL_IDENTITY } else { 0 };
         let message = self.turns("receive from socket", PollFlags::IN, wait, |may_wait| {
             let flags = (recv_flags(may_wait) | flags).bits().cast_signed();
             let bufs = &mut [IoSliceMut::new(buf)];
-            crate::sys::recv_message(self.fd.as_fd(), bufs, &mut control, 0, None, flags)
+            crate::sys::recv_message(self.fd.as_fd(), bufs, &mut control, room, None, flags)
         })?;
-        if message.flags & libc::MSG_CTRUNC == 0 {
+        if message.flags & libc::MSG_CTRUNC == 0 && message.fds.is_empty() {
             return Ok(message.bytes);
         }
         self.refused.fetch_add(1, Ordering::Relaxed);

@@ -9,7 +9,7 @@ use rustix::fs::OFlags;
 use rustix::io::Errno;
 use rustix::net::SocketFlags;
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::socket::Socket;
 
 /// A listening socket, of any family.
@@ -46,7 +46,7 @@ impl Acceptor {
         wait: Wait,
         call: impl Fn() -> Result<T, Errno>,
     ) -> Result<T> {
-        let accepted = self.socket.turns("accept connection", PollFlags::IN, wait, |may_wait| {
+        self.socket.turns("accept connection", PollFlags::IN, wait, |may_wait| {
             if self.blocks && !may_wait && !self.socket.is_ready(PollFlags::IN) {
                 return Err(Errno::AGAIN);
             }
@@ -54,29 +54,28 @@ impl Acceptor {
                 match call() {
                     // It was there and broke off before we took it.
                     Err(Errno::CONNABORTED | Errno::PROTO) => {}
+                    // The kernel takes the descriptor first and looks for a connection then.
+                    Err(Errno::MFILE | Errno::NFILE) if !self.refuse_one() => {
+                        return Err(Errno::AGAIN);
+                    }
                     done => return done,
                 }
             }
-        });
-        match accepted {
-            Err(error @ Error::Limit { .. }) => {
-                self.refuse_one();
-                Err(error)
-            }
-            done => done,
-        }
+        })
     }
 
-    /// Takes one connection and closes it.
+    /// Takes one connection and closes it; false if none was there.
     #[cold]
-    fn refuse_one(&self) {
+    fn refuse_one(&self) -> bool {
         let mut reserve = self.reserve.lock().unwrap_or_else(PoisonError::into_inner);
         drop(reserve.take());
-        if !self.blocks || self.socket.is_ready(PollFlags::IN) {
+        let there = self.socket.is_ready(PollFlags::IN);
+        if there {
             drop(rustix::net::accept_with(&self.socket.fd, SocketFlags::CLOEXEC));
+            crate::log::warn(format_args!("a connection is refused: no descriptor is left for it"));
         }
         *reserve = spare();
-        crate::log::warn(format_args!("a connection is refused: no descriptor is left for it"));
+        there
     }
 }
 

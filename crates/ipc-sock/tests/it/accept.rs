@@ -17,11 +17,14 @@ fn a_lack_of_descriptors_neither_stops_nor_spins() {
         let listener = Listener::bind(&address).expect("listen");
         let clients: Vec<Stream> =
             (0..3).map(|_| Stream::connect(&address).expect("connect")).collect();
+        // So many that the numbers below the first free one are all taken.
+        let _fill: Vec<Stream> =
+            (0..20).map(|_| clients[0].try_clone().expect("clone")).collect();
         let first_free: OwnedFd = std::fs::File::open("/dev/null").expect("open").into();
         let first_free_number = first_free.as_raw_fd().unsigned_abs();
         drop(first_free);
-        let limit = fault::limit_nofile(u64::from(first_free_number));
         let before = cpu_time();
+        let limit = fault::limit_nofile(u64::from(first_free_number));
         let start = Instant::now();
         let mut refused = 0;
         while start.elapsed() < Duration::from_secs(1) {
@@ -34,6 +37,7 @@ fn a_lack_of_descriptors_neither_stops_nor_spins() {
                 other => panic!("{other:?}"),
             }
         }
+        drop(limit);
         assert_eq!(refused, clients.len());
         let spent = cpu_time() - before;
         assert!(spent < Duration::from_millis(50), "{spent:?} of CPU time in a second");
@@ -41,7 +45,6 @@ fn a_lack_of_descriptors_neither_stops_nor_spins() {
             let outcome = client.recv(&mut [0; 8]);
             assert!(matches!(outcome, Ok(0) | Err(Error::PeerReset)), "{outcome:?}");
         }
-        drop(limit);
         let client = Stream::connect(&address).expect("connect");
         listener.accept().expect("accepts again").send(b"x").expect("send");
         assert_eq!(client.recv(&mut [0; 8]).expect("receive"), 1);

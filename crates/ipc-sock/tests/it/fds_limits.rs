@@ -19,7 +19,8 @@ fn a_full_descriptor_table_refuses_the_message() {
         let (from, to): (SeqPacket, SeqPacket) =
             Options::new().pass_fds(SENT).pair().expect("pair");
         let fds: Vec<OwnedFd> = (0..SENT).map(|_| null()).collect();
-        // The numbers below the first free one are all taken.
+        // So many that the numbers below the first free one are all taken.
+        let _fill: Vec<OwnedFd> = (0..40).map(|_| null()).collect();
         let first_free = u64::from(std::os::fd::AsRawFd::as_raw_fd(&null()).unsigned_abs());
         for room in 0..=4_u64 {
             from.send_fds(b"message", &fds).expect("send");
