@@ -15,8 +15,6 @@ use ipc::sock::unix::{Address, Options, SeqPacket, SeqPacketListener};
 
 type Outcome = Result<(), Box<dyn std::error::Error>>;
 
-const OPTIONS: &str = "at most one descriptor, from our own user";
-
 fn main() -> Outcome {
     let arguments: Vec<String> = std::env::args().collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
@@ -86,7 +84,7 @@ fn demonstrate() -> Outcome {
     let mut output = std::io::BufReader::new(first.stdout.take().expect("piped"));
     std::io::BufRead::read_line(&mut output, &mut line)?;
     let address: SocketAddr = line.trim().parse()?;
-    println!("generation 1 listens at {address}; whoever hands over: {OPTIONS}");
+    println!("generation 1 listens at {address}");
 
     let served = [const { AtomicU32::new(0) }; 4];
     let done = AtomicBool::new(false);
@@ -123,8 +121,8 @@ fn demonstrate() -> Outcome {
         println!("{} connections, none refused", connections?);
         Ok(())
     })?;
-    for generation in 1..=3 {
-        println!("  by generation {generation}: {}", served[generation].load(Ordering::Relaxed));
+    for (generation, count) in served.iter().enumerate().skip(1) {
+        println!("  by generation {generation}: {}", count.load(Ordering::Relaxed));
     }
     std::fs::remove_dir_all(&dir)?;
     Ok(())

@@ -34,7 +34,7 @@ fn serve() -> Outcome {
     // Everybody may connect: what they get depends on who they are.
     let options = Options::new().mode(0o666).reclaim_stale(true);
     let listener: Listener = options.listen(&Address::path(&path)?)?;
-    // Each stat of the directory is by path, so a copy of this program where anybody can run it.
+    // A copy of this program where every user can run it.
     let program = dir.join("client");
     std::fs::copy(std::env::current_exe()?, &program)?;
     std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755))?;

@@ -39,7 +39,8 @@ impl Address {
     /// [`unix(7)`](https://man7.org/linux/man-pages/man7/unix.7.html)
     pub fn path(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
-        let invalid = |reason: String| Error::InvalidName { name: path.display().to_string(), reason };
+        let invalid =
+            |reason: String| Error::InvalidName { name: path.display().to_string(), reason };
         check_path(path, PATH_LIMIT).map_err(|fault| invalid(fault.to_string()))?;
         SocketAddrUnix::new(path).map(Self).map_err(|errno| invalid(errno.to_string()))
     }
@@ -96,7 +97,7 @@ impl Address {
     pub(crate) fn from_kernel(raw: &libc::sockaddr_un, len: u32) -> Self {
         let start = std::mem::offset_of!(libc::sockaddr_un, sun_path);
         let len = usize::try_from(len).unwrap_or(0).saturating_sub(start).min(raw.sun_path.len());
-        let bytes: Vec<u8> = raw.sun_path[..len].iter().map(|byte| byte.cast_unsigned()).collect();
+        let bytes: Vec<u8> = raw.sun_path[..len].iter().map(|byte| byte.to_ne_bytes()[0]).collect();
         let made = match bytes.split_first() {
             None => return Self::unnamed(),
             Some((0, name)) => SocketAddrUnix::new_abstract_name(name),

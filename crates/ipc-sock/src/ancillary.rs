@@ -63,11 +63,18 @@ impl Socket {
             if !fds.is_empty() {
                 ancillary.push(SendAncillaryMessage::ScmRights(fds));
             }
-            rustix::net::sendmsg(&self.fd, &[IoSlice::new(buf)], &mut ancillary, send_flags(may_wait))
+            rustix::net::sendmsg(
+                &self.fd,
+                &[IoSlice::new(buf)],
+                &mut ancillary,
+                send_flags(may_wait),
+            )
         });
         sent.map_err(|error| match error {
             // `SO_PASSRIGHTS` is off at the receiver.
-            Error::Os { source, .. } if source.raw_os_error() == Some(libc::EPERM) => Error::FdsRefused,
+            Error::Os { source, .. } if source.raw_os_error() == Some(libc::EPERM) => {
+                Error::FdsRefused
+            }
             error => self.explain_length(error, buf.len()),
         })
     }
@@ -105,15 +112,18 @@ impl Socket {
         let room = identity + rights;
         let whole = if edge == Boundary::Kept { libc::MSG_TRUNC } else { 0 };
         let limit = buf.len();
-        let message = self.turns("receive descriptors from socket", PollFlags::IN, wait, |may_wait| {
-            let flags = recv_flags(may_wait).bits().cast_signed() | whole;
-            let bufs = &mut [IoSliceMut::new(buf)];
-            sys::recv_message(self.fd.as_fd(), bufs, &mut control, room, Some(&mut name), flags)
-        })?;
+        let message =
+            self.turns("receive descriptors from socket", PollFlags::IN, wait, |may_wait| {
+                let flags = sys::flags(recv_flags(may_wait).bits()) | whole;
+                let bufs = &mut [IoSliceMut::new(buf)];
+                sys::recv_message(self.fd.as_fd(), bufs, &mut control, room, Some(&mut name), flags)
+            })?;
         // From here on every descriptor that came is owned: an early return closes them all.
         if message.flags & libc::MSG_CTRUNC != 0 || message.fds.len() > self.asked.fds {
             self.count_refused();
-            crate::log::warn(format_args!("a message with more descriptors than can be taken is dropped"));
+            crate::log::warn(format_args!(
+                "a message with more descriptors than can be taken is dropped"
+            ));
             return Err(Error::AncillaryTruncated);
         }
         if edge == Boundary::Kept && message.bytes > limit {

@@ -18,7 +18,7 @@ impl Socket {
             return Ok(0);
         }
         let sent = self.turns("send messages over socket", PollFlags::OUT, wait, |may_wait| {
-            let flags = send_flags(may_wait).bits().cast_signed();
+            let flags = sys::flags(send_flags(may_wait).bits());
             sys::send_many(self.fd.as_fd(), messages, flags)
         });
         let longest = messages.iter().map(|message| message.len()).max().unwrap_or(0);
@@ -38,7 +38,7 @@ impl Socket {
         }
         let limits: Vec<usize> = bufs.iter().map(|buf| buf.len()).collect();
         self.turns("receive messages from socket", PollFlags::IN, wait, |may_wait| {
-            let flags = recv_flags(may_wait).bits().cast_signed();
+            let flags = sys::flags(recv_flags(may_wait).bits());
             let flags = flags | libc::MSG_TRUNC | libc::MSG_WAITFORONE;
             lens.clear();
             sys::recv_many(self.fd.as_fd(), bufs, flags, |_, len| lens.push(len))
@@ -80,7 +80,11 @@ macro_rules! batches {
             ///
             /// # Errors
             /// `TimedOut`. Otherwise as [`send_many`](Self::send_many).
-            pub fn send_many_timeout(&self, messages: &[IoSlice<'_>], timeout: Duration) -> Result<usize> {
+            pub fn send_many_timeout(
+                &self,
+                messages: &[IoSlice<'_>],
+                timeout: Duration,
+            ) -> Result<usize> {
                 self.0.send_many(messages, Wait::timeout(timeout))
             }
 
@@ -88,7 +92,11 @@ macro_rules! batches {
             ///
             /// # Errors
             /// `TimedOut`. Otherwise as [`send_many`](Self::send_many).
-            pub fn send_many_deadline(&self, messages: &[IoSlice<'_>], deadline: Instant) -> Result<usize> {
+            pub fn send_many_deadline(
+                &self,
+                messages: &[IoSlice<'_>],
+                deadline: Instant,
+            ) -> Result<usize> {
                 self.0.send_many(messages, Wait::deadline(deadline))
             }
 

@@ -42,7 +42,9 @@ pub(crate) fn connect(
                 set_socket_timeout(fd, Timeout::Send, Some(left))
             };
             match turns(&call, || if deadline.passed() { Err(Errno::AGAIN) } else { limit() }) {
-                Err(Errno::AGAIN | Errno::INPROGRESS | Errno::ALREADY) => return Err(Error::TimedOut),
+                Err(Errno::AGAIN | Errno::INPROGRESS | Errno::ALREADY) => {
+                    return Err(Error::TimedOut);
+                }
                 done => done.map_err(failed)?,
             }
             set_socket_timeout(fd, Timeout::Send, None).map_err(failed)

@@ -38,7 +38,9 @@ impl Credentials {
         let failed = |errno| Error::os("ask who is at the other end of a socket", errno);
         let who = sys::peer_ucred(fd).map_err(failed)?;
         if who.uid == u32::MAX {
-            return Err(Error::Unsupported { what: "ask who is at the other end of a socket without one" });
+            return Err(Error::Unsupported {
+                what: "ask who is at the other end of a socket without one",
+            });
         }
         let groups = match sys::peer_groups(fd) {
             // Linux before 4.13.

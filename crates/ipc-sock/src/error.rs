@@ -249,7 +249,9 @@ impl From<Error> for io::Error {
             Error::AlreadyExists { .. } => Errno::ADDRINUSE,
             Error::WrongOwner { .. } => Errno::ACCESS,
             Error::MessageTooLong { .. } => Errno::MSGSIZE,
-            Error::InvalidName { .. } | Error::EmptyMessage | Error::TooManyFds { .. } => Errno::INVAL,
+            Error::InvalidName { .. } | Error::EmptyMessage | Error::TooManyFds { .. } => {
+                Errno::INVAL
+            }
             Error::AncillaryTruncated => Errno::MFILE,
             Error::TooManyInFlight => Errno::TOOMANYREFS,
             Error::FdsRefused => Errno::PERM,

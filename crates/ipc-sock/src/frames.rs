@@ -144,9 +144,11 @@ impl<S: ByteStream> Frames<S> {
     fn send_until(&mut self, message: &[u8], wait: Wait) -> Result<()> {
         let Self { stream, to, .. } = self;
         let limit = to.limit();
-        to.send(message, |bufs| stream.socket().send_vectored(bufs, wait)).map_err(|error| match error {
-            SendError::TooLong => Error::MessageTooLong { real: message.len(), limit },
-            SendError::Stream(error) => error,
+        to.send(message, |bufs| stream.socket().send_vectored(bufs, wait)).map_err(|error| {
+            match error {
+                SendError::TooLong => Error::MessageTooLong { real: message.len(), limit },
+                SendError::Stream(error) => error,
+            }
         })
     }
 

@@ -168,7 +168,11 @@ impl Options {
     ///
     /// # Errors
     /// `TimedOut`. Otherwise as [`connect`](Self::connect).
-    pub fn connect_timeout<S: Connection>(&self, address: &Address, timeout: Duration) -> Result<S> {
+    pub fn connect_timeout<S: Connection>(
+        &self,
+        address: &Address,
+        timeout: Duration,
+    ) -> Result<S> {
         self.connect_until(address, Wait::timeout(timeout))
     }
 
@@ -176,7 +180,11 @@ impl Options {
     ///
     /// # Errors
     /// `TimedOut`. Otherwise as [`connect`](Self::connect).
-    pub fn connect_deadline<S: Connection>(&self, address: &Address, deadline: Instant) -> Result<S> {
+    pub fn connect_deadline<S: Connection>(
+        &self,
+        address: &Address,
+        deadline: Instant,
+    ) -> Result<S> {
         self.connect_until(address, Wait::deadline(deadline))
     }
 

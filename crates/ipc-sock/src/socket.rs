@@ -9,8 +9,8 @@ use std::io::{IoSlice, IoSliceMut};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use ipc_core::watch::{Watch, Woken};
 use ipc_core::Wait;
+use ipc_core::watch::{Watch, Woken};
 use rustix::event::PollFlags;
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags, Shutdown};
@@ -143,7 +143,7 @@ impl Socket {
         // Without room for what was asked for, that alone would look like something unwanted.
         let room = if self.asked.identity { crate::sys::CONTROL_IDENTITY } else { 0 };
         let message = self.turns("receive from socket", PollFlags::IN, wait, |may_wait| {
-            let flags = (recv_flags(may_wait) | flags).bits().cast_signed();
+            let flags = crate::sys::flags((recv_flags(may_wait) | flags).bits());
             let bufs = &mut [IoSliceMut::new(buf)];
             crate::sys::recv_message(self.fd.as_fd(), bufs, &mut control, room, None, flags)
         })?;

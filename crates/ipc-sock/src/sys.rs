@@ -3,9 +3,13 @@
 //!
 //! Why not rustix's `recvmsg`: it does not hand out `SCM_PIDFD`, so such a descriptor would leak, and
 //! its `UCred` cannot hold the pid 0 that a peer in another PID namespace has.
-#![expect(unsafe_code, reason = "the one place of this crate, with its two parts, that talks to libc")]
+#![expect(
+    unsafe_code,
+    reason = "the one place of this crate, with its two parts, that talks to libc"
+)]
 
 mod batch;
+mod umask;
 mod vsock;
 
 use std::io::IoSliceMut;
@@ -15,6 +19,7 @@ use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use rustix::io::Errno;
 
 pub(crate) use batch::{recv_many, send_many};
+pub(crate) use umask::private_umask_of_zero;
 pub(crate) use vsock::{VsockName, vsock_accept, vsock_bind, vsock_connect, vsock_name};
 
 /// `SCM_PIDFD` of Linux 6.5, which the bindings lack.
@@ -34,7 +39,8 @@ pub(crate) enum Flag {
 /// Room for the most that one message may carry: 253 descriptors, an identity, a pidfd.
 pub(crate) const CONTROL_MAX: usize = space(253 * size_of::<RawFd>()) + CONTROL_IDENTITY;
 /// Room for an identity and a pidfd.
-pub(crate) const CONTROL_IDENTITY: usize = space(size_of::<libc::ucred>()) + space(size_of::<RawFd>());
+pub(crate) const CONTROL_IDENTITY: usize =
+    space(size_of::<libc::ucred>()) + space(size_of::<RawFd>());
 
 /// Control messages are aligned as `cmsghdr` is.
 #[repr(C, align(8))]
@@ -228,12 +234,9 @@ pub(crate) fn peer_pidfd(fd: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {
     Ok(unsafe { OwnedFd::from_raw_fd(pidfd[0]) })
 }
 
-/// Gives the calling thread a umask of its own, and makes it 0.
-pub(crate) fn private_umask_of_zero() -> Result<(), Errno> {
-    // SAFETY: only `CLONE_FILES` has duties (descriptor tables); this is `CLONE_FS`.
-    unsafe { rustix::thread::unshare_unsafe(rustix::thread::UnshareFlags::FS) }?;
-    rustix::process::umask(rustix::fs::Mode::empty());
-    Ok(())
+/// Flags as libc has them: the same bits, none of them the sign.
+pub(crate) fn flags(bits: u32) -> libc::c_int {
+    libc::c_int::from_ne_bytes(bits.to_ne_bytes())
 }
 
 fn as_len(bytes: usize) -> libc::socklen_t {
@@ -241,7 +244,5 @@ fn as_len(bytes: usize) -> libc::socklen_t {
 }
 
 fn last_error() -> Errno {
-    std::io::Error::last_os_error()
-        .raw_os_error()
-        .map_or(Errno::IO, Errno::from_raw_os_error)
+    Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::IO)
 }

@@ -235,10 +235,12 @@ impl UdpSocket {
 
     fn recv_from_until(&self, buf: &mut [u8], wait: Wait) -> Result<(usize, SocketAddr)> {
         let limit = buf.len();
-        let (real, from) = self.0.turns("receive from socket", PollFlags::IN, wait, |may_wait| {
-            let flags = recv_flags(may_wait) | RecvFlags::TRUNC;
-            rustix::net::recvfrom(&self.0.fd, &mut *buf, flags).map(|(_, real, from)| (real, from))
-        })?;
+        let (real, from) =
+            self.0.turns("receive from socket", PollFlags::IN, wait, |may_wait| {
+                let flags = recv_flags(may_wait) | RecvFlags::TRUNC;
+                rustix::net::recvfrom(&self.0.fd, &mut *buf, flags)
+                    .map(|(_, real, from)| (real, from))
+            })?;
         if real > limit {
             return Err(Error::MessageTooLong { real, limit });
         }

@@ -218,7 +218,9 @@ fn create(flags: SocketFlags, address: VsockAddress) -> Result<Socket> {
 fn unreachable_machine(error: Error) -> Error {
     const NO_WAY: [i32; 3] = [libc::EADDRNOTAVAIL, libc::ENODEV, libc::ENETUNREACH];
     match error {
-        Error::Os { source, .. } if source.raw_os_error().is_some_and(|no| NO_WAY.contains(&no)) => {
+        Error::Os { source, .. }
+            if source.raw_os_error().is_some_and(|no| NO_WAY.contains(&no)) =>
+        {
             Error::Unsupported { what: "reach that machine over vsock (its transport module)" }
         }
         error => error,

@@ -48,9 +48,7 @@ pub(crate) fn vsock_name(fd: BorrowedFd<'_>) -> Result<VsockName, Errno> {
     let mut raw = VsockName { cid: 0, port: 0 }.raw();
     let mut len = as_len(LEN);
     // SAFETY: `getsockname` writes at most `len` bytes to a `sockaddr_vm` that is live.
-    check(unsafe {
-        libc::getsockname(fd.as_raw_fd(), (&raw mut raw).cast(), &raw mut len)
-    })?;
+    check(unsafe { libc::getsockname(fd.as_raw_fd(), (&raw mut raw).cast(), &raw mut len) })?;
     Ok(VsockName::of(&raw))
 }
 

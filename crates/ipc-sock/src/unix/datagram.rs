@@ -168,7 +168,12 @@ impl Datagram {
     ///
     /// # Errors
     /// `TimedOut`: nothing was sent. Otherwise as [`send_to`](Self::send_to).
-    pub fn send_to_timeout(&self, message: &[u8], address: &Address, timeout: Duration) -> Result<()> {
+    pub fn send_to_timeout(
+        &self,
+        message: &[u8],
+        address: &Address,
+        timeout: Duration,
+    ) -> Result<()> {
         self.send_to_until(message, address, Wait::timeout(timeout))
     }
 
@@ -211,8 +216,7 @@ impl Datagram {
     fn wait_for_receiver(&self, address: &Address, wait: Wait) -> Result<()> {
         let failed = |errno| Error::named("send to", address, errno);
         let kind = SocketType::DGRAM;
-        let scout =
-            rustix::net::socket_with(AddressFamily::UNIX, kind, SocketFlags::CLOEXEC, None);
+        let scout = rustix::net::socket_with(AddressFamily::UNIX, kind, SocketFlags::CLOEXEC, None);
         let scout = scout.map_err(failed)?;
         rustix::net::connect(&scout, &address.0).map_err(failed)?;
         self.0.wait(scout.as_fd(), PollFlags::OUT, wait)
@@ -263,7 +267,11 @@ impl Datagram {
     #[inline]
     fn recv_until(&self, buf: &mut [u8], wait: Wait) -> Result<usize> {
         let real = self.0.recv_whole(buf, wait)?;
-        if real > buf.len() { Err(Error::MessageTooLong { real, limit: buf.len() }) } else { Ok(real) }
+        if real > buf.len() {
+            Err(Error::MessageTooLong { real, limit: buf.len() })
+        } else {
+            Ok(real)
+        }
     }
 
     /// As [`recv`](Self::recv), and tells where the message came from: an address to answer to, or
@@ -307,10 +315,12 @@ impl Datagram {
     fn recv_from_until(&self, buf: &mut [u8], wait: Wait) -> Result<(usize, Address)> {
         use rustix::net::RecvFlags;
         let limit = buf.len();
-        let (real, from) = self.0.turns("receive from socket", PollFlags::IN, wait, |may_wait| {
-            let flags = recv_flags(may_wait) | RecvFlags::TRUNC;
-            rustix::net::recvfrom(&self.0.fd, &mut *buf, flags).map(|(_, real, from)| (real, from))
-        })?;
+        let (real, from) =
+            self.0.turns("receive from socket", PollFlags::IN, wait, |may_wait| {
+                let flags = recv_flags(may_wait) | RecvFlags::TRUNC;
+                rustix::net::recvfrom(&self.0.fd, &mut *buf, flags)
+                    .map(|(_, real, from)| (real, from))
+            })?;
         if real > limit {
             return Err(Error::MessageTooLong { real, limit });
         }

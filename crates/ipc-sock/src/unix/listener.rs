@@ -13,7 +13,11 @@ use crate::error::{Error, Result};
 use crate::socket::{Asked, Socket};
 
 /// Binds and listens; a path is visible only when it answers.
-fn create(options: &Options, address: &Address, kind: SocketType) -> Result<(Acceptor, Option<Place>)> {
+fn create(
+    options: &Options,
+    address: &Address,
+    kind: SocketType,
+) -> Result<(Acceptor, Option<Place>)> {
     let socket = options.socket(kind, SocketFlags::NONBLOCK)?;
     let failed = |errno| Error::named("bind", address, errno);
     let backlog = i32::try_from(options.backlog).unwrap_or(i32::MAX);

@@ -1,6 +1,7 @@
 //! Unix sockets: between processes of one machine, by path, by abstract name, or as a pair.
 
 mod accept;
+mod bytes;
 mod datagram;
 mod listener;
 mod nursery;
@@ -18,7 +19,8 @@ pub use seqpacket::SeqPacket;
 pub use stream::Stream;
 
 pub(crate) use accept::Acceptor;
-pub(crate) use verbs::{carries, handle, streams, watches};
+pub(crate) use bytes::streams;
+pub(crate) use verbs::{carries, handle, watches};
 
 pub(crate) mod sealed {
     //! What the public traits need and nobody else may see.

@@ -54,7 +54,8 @@ impl Place {
         rustix::net::bind(&socket.fd, &address).map_err(failed)?;
         rustix::fs::chmodat(&nursery, CHILD, options.bits(), AtFlags::empty()).map_err(failed)?;
         ready()?;
-        let stat = rustix::fs::statat(&nursery, CHILD, AtFlags::SYMLINK_NOFOLLOW).map_err(failed)?;
+        let stat =
+            rustix::fs::statat(&nursery, CHILD, AtFlags::SYMLINK_NOFOLLOW).map_err(failed)?;
         let companion = match claim {
             Claim::Fresh(companion) => {
                 put(&nursery, path).map_err(failed)?;
@@ -110,7 +111,8 @@ impl Place {
 impl Drop for Place {
     fn drop(&mut self) {
         // The lock belongs to the description, which a forked child shares: the child must not touch it.
-        let Some(companion) = self.companion.take().filter(|_| self.pid == std::process::id()) else {
+        let Some(companion) = self.companion.take().filter(|_| self.pid == std::process::id())
+        else {
             return;
         };
         let remove = || {

@@ -18,8 +18,7 @@ fn a_lack_of_descriptors_neither_stops_nor_spins() {
         let clients: Vec<Stream> =
             (0..3).map(|_| Stream::connect(&address).expect("connect")).collect();
         // So many that the numbers below the first free one are all taken.
-        let _fill: Vec<Stream> =
-            (0..20).map(|_| clients[0].try_clone().expect("clone")).collect();
+        let _fill: Vec<Stream> = (0..20).map(|_| clients[0].try_clone().expect("clone")).collect();
         let first_free: OwnedFd = std::fs::File::open("/dev/null").expect("open").into();
         let first_free_number = first_free.as_raw_fd().unsigned_abs();
         drop(first_free);

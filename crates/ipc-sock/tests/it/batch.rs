@@ -56,7 +56,8 @@ fn the_forms_of_a_batch_end_as_they_say() {
 #[test]
 fn one_of_a_batch_that_is_too_long_is_told() {
     let address = "127.0.0.1:0".parse().expect("address");
-    let (from, to) = (UdpSocket::bind(address).expect("bind"), UdpSocket::bind(address).expect("bind"));
+    let (from, to) =
+        (UdpSocket::bind(address).expect("bind"), UdpSocket::bind(address).expect("bind"));
     from.connect(to.local_addr().expect("address")).expect("connect");
     let messages = [IoSlice::new(b"ok"), IoSlice::new(b"too long"), IoSlice::new(b"fine")];
     assert_eq!(from.send_many(&messages).expect("send"), 3);

@@ -1,7 +1,5 @@
 //! Who is at the other end.
 
-use std::os::unix::process::CommandExt;
-
 use crate::path_in;
 use ipc_devkit::{alone, scratch, two_process};
 use ipc_sock::unix::{Address, Datagram, Listener, Options, SeqPacket, Stream};
@@ -116,36 +114,31 @@ fn a_server_of_another_user_is_refused() {
             return ipc_devkit::skip("needs root, to become another user");
         }
         let dir = scratch::dir();
-        let path = dir.path().join("foreign");
-        // The server is python, run as nobody; its socket is bound and listening when it says so.
-        let script = "import socket,sys;s=socket.fromfd(0,socket.AF_UNIX,socket.SOCK_STREAM);\
-                      s.listen();print('ready',flush=True);sys.stdin=None;import signal;signal.pause()";
-        let bound = std::os::unix::net::UnixListener::bind(&path).expect("bind");
-        let mut server = std::process::Command::new("python3")
-            .args(["-c", script])
-            .stdin(std::os::fd::OwnedFd::from(bound))
-            .stdout(std::process::Stdio::piped())
-            .uid(65_534)
-            .gid(65_534)
-            .spawn()
-            .expect("start python");
-        let mut line = String::new();
-        let mut output = std::io::BufReader::new(server.stdout.take().expect("piped"));
-        std::io::BufRead::read_line(&mut output, &mut line).expect("read");
-        assert_eq!(line, "ready\n");
-        let address = Address::path(&path).expect("address");
+        let nobody = rustix::process::Uid::from_raw(65_534);
+        let address = path_in(&dir);
+        rustix::fs::chown(dir.path(), Some(nobody), None).expect("give away");
+        // Who listens counts: this one thread, as nobody.
+        let server = std::thread::scope(|scope| {
+            let listen = || {
+                rustix::thread::set_thread_res_uid(nobody, nobody, nobody).expect("become nobody");
+                let listener = Options::new().mode(0o666).listen::<Listener>(&address);
+                let mut listener = listener.expect("listen");
+                listener.keep_path();
+                listener
+            };
+            scope.spawn(listen).join().expect("no panic")
+        });
         let outcome = Stream::connect(&address);
         assert!(matches!(outcome, Err(Error::WrongOwner { uid: 65_534 })), "{outcome:?}");
         let allowed = Options::new().allow_owner(65_534).connect::<Stream>(&address);
         assert_eq!(allowed.expect("allowed").peer_credentials().expect("ask").uid, 65_534);
-        server.kill().expect("kill");
-        server.wait().expect("reap");
+        drop(server);
+        std::fs::remove_file(address.as_path().expect("path")).expect("remove");
+        std::fs::remove_file(dir.path().join("sock.lock")).expect("remove");
 
-        let address = path_in(&dir);
         let _server = Datagram::bind(&address).expect("bind");
-        let owner = rustix::process::Uid::from_raw(65_534);
         let path = address.as_path().expect("path");
-        rustix::fs::chown(path, Some(owner), None).expect("give away");
+        rustix::fs::chown(path, Some(nobody), None).expect("give away");
         let client = Datagram::unbound().expect("create");
         let outcome = client.connect(&address);
         assert!(matches!(outcome, Err(Error::WrongOwner { uid: 65_534 })), "{outcome:?}");

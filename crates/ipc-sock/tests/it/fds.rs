@@ -21,8 +21,8 @@ fn a_descriptor_works_in_the_other_process() {
                 Options::new().pass_fds(4).pair().expect("pair");
             child.give(&theirs);
             drop(theirs);
-            let (reader, writer) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)
-                .expect("create pipe");
+            let (reader, writer) =
+                rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).expect("create pipe");
             ours.send_fds(b"write here", &[&writer]).expect("send");
             drop(writer);
             let mut text = String::new();

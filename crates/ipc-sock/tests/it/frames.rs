@@ -66,7 +66,8 @@ fn a_length_beyond_the_limit_is_refused() {
 #[test]
 fn a_cut_message_goes_on() {
     let (ours, theirs) = Stream::pair().expect("pair");
-    let (mut ours, mut theirs) = (Frames::with_limit(ours, 64 << 20), Frames::with_limit(theirs, 64 << 20));
+    let (mut ours, mut theirs) =
+        (Frames::with_limit(ours, 64 << 20), Frames::with_limit(theirs, 64 << 20));
     let message = vec![9; 32 << 20];
     let outcome = ours.try_send(&message);
     assert!(matches!(outcome, Err(Error::WouldBlock)), "{outcome:?}");

@@ -12,7 +12,8 @@ fn two_processes_meet_by_a_portable_name() {
         "local::two_processes_meet_by_a_portable_name",
         |mut child| {
             let name = scratch::name("local");
-            let mut listener = Listener::bind(&Name::namespaced(&name).expect("name")).expect("bind");
+            let mut listener =
+                Listener::bind(&Name::namespaced(&name).expect("name")).expect("bind");
             assert!(matches!(listener.try_accept(), Err(Error::WouldBlock)));
             let short = Duration::from_millis(5);
             assert!(matches!(listener.accept_timeout(short), Err(Error::TimedOut)));

@@ -34,7 +34,9 @@ fn the_mode_is_right_from_the_first_instant() {
         let dir = scratch::dir();
         let path = dir.path().join("sock");
         let address = path_in(&dir);
-        for (umask, mode) in [(0, 0o600), (0, 0o660), (0o777, 0o666), (0o022, 0o622), (0o777, 0o600)] {
+        for (umask, mode) in
+            [(0, 0o600), (0, 0o660), (0o777, 0o666), (0o022, 0o622), (0o777, 0o600)]
+        {
             rustix::process::umask(Mode::from_raw_mode(umask));
             let done = AtomicBool::new(false);
             std::thread::scope(|scope| {

@@ -21,11 +21,8 @@ fn local(v6: bool) -> SocketAddr {
 #[test]
 fn tcp_has_every_form() {
     for v6 in [false, true] {
-        let keep_alive = KeepAlive {
-            idle: Duration::from_secs(30),
-            interval: Duration::from_secs(5),
-            count: 3,
-        };
+        let keep_alive =
+            KeepAlive { idle: Duration::from_secs(30), interval: Duration::from_secs(5), count: 3 };
         let options =
             NetOptions::new().nodelay().keep_alive(keep_alive).send_buffer(65_536).backlog(8);
         let listener = options.listen(local(v6)).expect("listen");
@@ -124,7 +121,10 @@ fn vsock_works_or_says_that_it_cannot() {
         Err(Error::Unsupported { what }) => {
             assert!(what.contains("vsock"), "{what}");
             let outcome = VsockStream::connect_timeout(VsockAddress::new(1, 9), SHORT);
-            let typed = matches!(outcome, Err(Error::Unsupported { .. } | Error::PeerReset | Error::TimedOut));
+            let typed = matches!(
+                outcome,
+                Err(Error::Unsupported { .. } | Error::PeerReset | Error::TimedOut)
+            );
             assert!(typed, "{outcome:?}");
             return;
         }
@@ -223,7 +223,10 @@ fn two_hosts_talk_over_tcp_and_udp() {
 /// Puts this process into a network namespace of its own: it goes with the process.
 fn leave_network() {
     // The process has one thread that matters, this one; the harness' are outside.
-    #[expect(deprecated, reason = "the unsafe form is for descriptor tables, which this leaves alone")]
+    #[expect(
+        deprecated,
+        reason = "the unsafe form is for descriptor tables, which this leaves alone"
+    )]
     rustix::thread::unshare(rustix::thread::UnshareFlags::NEWNET).expect("leave the network");
 }
 

@@ -34,7 +34,8 @@ fn no_send_raises_sigpipe() {
         assert!(datagrams.send(b"x").is_err());
         assert!(datagrams.send_many(&[std::io::IoSlice::new(b"x")]).is_err());
         let listener = net::TcpListener::bind("127.0.0.1:0".parse().expect("a")).expect("listen");
-        let tcp = net::TcpStream::connect(listener.local_addr().expect("address")).expect("connect");
+        let tcp =
+            net::TcpStream::connect(listener.local_addr().expect("address")).expect("connect");
         drop(listener.accept().expect("accept"));
         while tcp.send(b"x").is_ok() {}
         closed(tcp.send(b"x").map(drop));

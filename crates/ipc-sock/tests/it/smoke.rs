@@ -4,9 +4,7 @@ use std::io::{IoSlice, Read, Write};
 
 use crate::path_in;
 use ipc_devkit::{scratch, two_process};
-use ipc_sock::unix::{
-    Address, Datagram, Listener, Options, SeqPacket, SeqPacketListener, Stream,
-};
+use ipc_sock::unix::{Address, Datagram, Listener, Options, SeqPacket, SeqPacketListener, Stream};
 use ipc_sock::{Canceller, Credentials, Frames, net};
 
 #[test]
@@ -55,7 +53,8 @@ fn whole_messages_by_path_between_processes() {
             let packets = SeqPacket::connect(&address).expect("connect");
             let mut buf = [0; 16];
             assert_eq!(packets.next_len().expect("look"), 3);
-            let sum = packets.recv(&mut buf).expect("receive") + packets.recv(&mut buf).expect("two");
+            let sum =
+                packets.recv(&mut buf).expect("receive") + packets.recv(&mut buf).expect("two");
             packets.send(&[7; 16][..sum]).expect("answer");
         },
     );
