@@ -54,13 +54,16 @@ impl Socket {
     }
 
     /// Whether the kernel's own wait does: nothing else could end it.
-    #[inline]
+    #[inline(always)]
     fn plain(&self, wait: Wait) -> bool {
         wait == Wait::FOREVER && self.watch.is_empty()
     }
 
     /// Does `call`, which is told whether it may wait, as often as needed to do it or to stop.
-    #[inline]
+    ///
+    /// The first attempt belongs inline: after a system call every return costs, since the processor
+    /// has forgotten where to.
+    #[inline(always)]
     pub(crate) fn turns<T>(
         &self,
         op: &'static str,
@@ -68,15 +71,30 @@ impl Socket {
         wait: Wait,
         mut call: impl FnMut(bool) -> Result<T, Errno>,
     ) -> Result<T> {
-        if self.plain(wait) {
-            match call(true) {
+        let plain = self.plain(wait);
+        if plain || wait == Wait::No {
+            match call(plain) {
                 Ok(done) => return Ok(done),
+                Err(Errno::AGAIN) if !plain && self.watch.is_empty() => {
+                    return Err(Error::WouldBlock);
+                }
                 Err(Errno::INTR | Errno::AGAIN) => {}
                 Err(errno) => return Err(Error::os(op, errno)),
             }
-        } else if wait != Wait::No && self.watch.cancelled() {
+        } else if self.watch.cancelled() {
             return Err(Error::Cancelled);
         }
+        self.more_turns(op, events, wait, call)
+    }
+
+    #[inline(never)]
+    fn more_turns<T>(
+        &self,
+        op: &'static str,
+        events: PollFlags,
+        wait: Wait,
+        mut call: impl FnMut(bool) -> Result<T, Errno>,
+    ) -> Result<T> {
         loop {
             match call(false) {
                 Ok(done) => return Ok(done),
@@ -114,7 +132,7 @@ impl Socket {
     }
 
     /// Receives bytes of a stream: 0 at its end.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn recv(&self, buf: &mut [u8], wait: Wait) -> Result<usize> {
         if self.asked.watches_descriptors() {
             return self.recv_watching(buf, RecvFlags::empty(), wait);
@@ -125,7 +143,7 @@ impl Socket {
     }
 
     /// Receives one message: its real length, which may be more than fits.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn recv_whole(&self, buf: &mut [u8], wait: Wait) -> Result<usize> {
         if self.asked.watches_descriptors() {
             return self.recv_watching(buf, RecvFlags::TRUNC, wait);
@@ -167,14 +185,14 @@ impl Socket {
     }
 
     /// Sends bytes: as many as there is room for, all of them in the plain form.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn send(&self, buf: &[u8], wait: Wait) -> Result<usize> {
         self.turns("send over socket", PollFlags::OUT, wait, |may_wait| {
             rustix::net::send(&self.fd, buf, send_flags(may_wait))
         })
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn send_vectored(&self, bufs: &[IoSlice<'_>], wait: Wait) -> Result<usize> {
         self.turns("send over socket", PollFlags::OUT, wait, |may_wait| {
             let mut nothing = SendAncillaryBuffer::default();
@@ -183,7 +201,7 @@ impl Socket {
     }
 
     /// Sends one message, whole or not at all.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn send_whole(&self, buf: &[u8], wait: Wait) -> Result<()> {
         match self.send(buf, wait) {
             Ok(_) => Ok(()),

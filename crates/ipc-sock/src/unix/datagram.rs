@@ -264,7 +264,7 @@ impl Datagram {
         self.recv_until(buf, Wait::deadline(deadline))
     }
 
-    #[inline]
+    #[inline(always)]
     fn recv_until(&self, buf: &mut [u8], wait: Wait) -> Result<usize> {
         let real = self.0.recv_whole(buf, wait)?;
         if real > buf.len() {

@@ -108,7 +108,7 @@ impl SeqPacket {
         self.send_until(message, Wait::deadline(deadline))
     }
 
-    #[inline]
+    #[inline(always)]
     fn send_until(&self, message: &[u8], wait: Wait) -> Result<()> {
         if message.is_empty() {
             return Err(Error::EmptyMessage);
@@ -154,7 +154,7 @@ impl SeqPacket {
         self.recv_until(buf, Wait::deadline(deadline))
     }
 
-    #[inline]
+    #[inline(always)]
     fn recv_until(&self, buf: &mut [u8], wait: Wait) -> Result<usize> {
         match self.0.recv_whole(buf, wait) {
             Ok(0) => self.nothing(),

@@ -93,7 +93,8 @@ fn abstract_names_work_when_asked_for() {
     let listener: Listener = Options::new().listen(&address).expect("listen");
     let client = Stream::connect(&address).expect("connect");
     let server = listener.accept().expect("accept");
-    (&client).write_vectored(&[IoSlice::new(b"ab"), IoSlice::new(b"c")]).expect("send");
+    let sent = (&client).write_vectored(&[IoSlice::new(b"ab"), IoSlice::new(b"c")]);
+    assert_eq!(sent.expect("send"), 3);
     assert_eq!(server.recv(&mut [0; 8]).expect("receive"), 3);
     let taken = Listener::bind(&address);
     assert!(matches!(taken, Err(ipc_sock::Error::AlreadyExists { .. })), "{taken:?}");
