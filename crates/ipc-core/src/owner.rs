@@ -62,20 +62,32 @@ impl Companion {
     /// `InUse`: the take-over went on past the deadline. See [`Refused`] for the rest.
     pub fn join(path: &Path, mode: Mode, deadline: Deadline) -> Result<Self, Refused> {
         loop {
-            let file = match open_existing(path) {
+            let file = match open_existing(path, None) {
                 Err(Refused::NoCompanion) => match create(path, mode) {
                     Err(Refused::Os(Errno::EXIST)) => continue,
                     created => created?,
                 },
                 opened => opened?,
             };
-            if !lock_description(file.as_fd(), Lock::Shared)? {
-                if deadline.passed() {
-                    return Err(Refused::InUse);
-                }
-                // A taker holds the lock for a few system calls; nothing announces its end.
-                pause(deadline);
-            } else if still_there(&file, path)? {
+            if share(&file, deadline)? && still_there(&file, path)? {
+                return Ok(Self { file, path: path.to_owned() });
+            }
+        }
+    }
+
+    /// As [`join`](Self::join), but never makes a companion: an object that has none is not ours.
+    /// The companion may also belong to `allowed`.
+    ///
+    /// # Errors
+    /// `NoCompanion`. Otherwise as [`join`](Self::join).
+    pub fn join_existing(
+        path: &Path,
+        allowed: Option<u32>,
+        deadline: Deadline,
+    ) -> Result<Self, Refused> {
+        loop {
+            let file = open_existing(path, allowed)?;
+            if share(&file, deadline)? && still_there(&file, path)? {
                 return Ok(Self { file, path: path.to_owned() });
             }
         }
@@ -87,7 +99,7 @@ impl Companion {
     /// `NoCompanion`, `InUse`, or what [`Refused`] says.
     pub fn take_over(path: &Path) -> Result<Takeover, Refused> {
         loop {
-            let file = open_existing(path)?;
+            let file = open_existing(path, None)?;
             if !lock_description(file.as_fd(), Lock::Exclusive)? {
                 return Err(Refused::InUse);
             }
@@ -103,12 +115,26 @@ impl Companion {
     /// # Errors
     /// What `unlink(2)` or the lock reports.
     pub fn leave(self, last: impl FnOnce()) -> Result<bool, Errno> {
+        self.leave_if(|| {
+            last();
+            true
+        })
+    }
+
+    /// As [`leave`](Self::leave), but the last user removes the companion only if `last` says so:
+    /// it stays beside an object that stays, or nobody could ever take that over.
+    ///
+    /// # Errors
+    /// As [`leave`](Self::leave).
+    pub fn leave_if(self, last: impl FnOnce() -> bool) -> Result<bool, Errno> {
         if !lock_description(self.file.as_fd(), Lock::Exclusive)? {
             return Ok(false);
         }
-        if still_there(&self.file, &self.path)? {
-            last();
+        if still_there(&self.file, &self.path)? && last() {
             unlinkat(CWD, &self.path, AtFlags::empty())?;
+        } else {
+            // A forked child may have this description too, and must not keep others out for ever.
+            lock_description(self.file.as_fd(), Lock::Shared)?;
         }
         Ok(true)
     }
@@ -125,6 +151,19 @@ impl Takeover {
         Ok(self.0)
     }
 
+    /// Gives the companion the rights of the users to come. It may be somebody else's, and stay as it is.
+    pub fn set_mode(&self, mode: Mode) {
+        let _ = fchmod(&self.0.file, mode);
+    }
+
+    /// Removes the companion, of an object that is gone.
+    ///
+    /// # Errors
+    /// What `unlink(2)` reports.
+    pub fn remove(self) -> Result<(), Errno> {
+        unlinkat(CWD, &self.0.path, AtFlags::empty())
+    }
+
     /// Gives up: the companion stays, unlocked.
     ///
     /// # Errors
@@ -137,8 +176,21 @@ impl Takeover {
 const OPEN: OFlags =
     OFlags::RDWR.union(OFlags::CLOEXEC).union(OFlags::NOFOLLOW).union(OFlags::NONBLOCK);
 
+/// Takes the shared lock: false if a take-over stood in the way, and it is worth looking again.
+fn share(file: &OwnedFd, deadline: Deadline) -> Result<bool, Refused> {
+    if lock_description(file.as_fd(), Lock::Shared)? {
+        return Ok(true);
+    }
+    if deadline.passed() {
+        return Err(Refused::InUse);
+    }
+    // A taker holds the lock for a few system calls; nothing announces its end.
+    pause(deadline);
+    Ok(false)
+}
+
 /// Opens and checks: type and owner, on the descriptor.
-fn open_existing(path: &Path) -> Result<OwnedFd, Refused> {
+fn open_existing(path: &Path, allowed: Option<u32>) -> Result<OwnedFd, Refused> {
     let file = match open(path, OPEN, Mode::empty()) {
         Err(Errno::NOENT) => return Err(Refused::NoCompanion),
         // A symbolic link, a socket, a directory.
@@ -149,7 +201,8 @@ fn open_existing(path: &Path) -> Result<OwnedFd, Refused> {
     if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
         return Err(Refused::NotAFile);
     }
-    if stat.st_uid != 0 && stat.st_uid != rustix::process::geteuid().as_raw() {
+    let ours = [0, rustix::process::geteuid().as_raw()];
+    if !ours.contains(&stat.st_uid) && allowed != Some(stat.st_uid) {
         return Err(Refused::WrongOwner { uid: stat.st_uid });
     }
     Ok(file)

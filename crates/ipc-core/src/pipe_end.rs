@@ -6,8 +6,9 @@
 //! (FIFOs, pipes re-opened by path) get a second, private description of the same pipe with
 //! `O_NONBLOCK`, opened through `/proc/self/fd`.
 //!
-//! How a write avoids the signal: `RWF_NOSIGNAL` (Linux 6.18). Before that, SIGPIPE is blocked in
-//! this thread for the length of the call, and one that the call raised is taken back.
+//! How a write avoids the signal: `RWF_NOSIGNAL` (Linux 6.18). Before that, and for calls that take
+//! no such flag, SIGPIPE is blocked in this thread for the length of the call, unless the process
+//! ignores it, and one that the call raised is taken back.
 
 use std::io::{IoSlice, IoSliceMut};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -68,10 +69,33 @@ impl PipeEnd {
         Self { fd, private: None, watch: Watch::default(), carefree: has_nosignal() }
     }
 
+    /// What else ends a wait.
+    #[must_use]
+    pub fn watch(&self) -> &Watch {
+        &self.watch
+    }
+
     /// What else ends a wait, to be added to.
     pub fn watch_mut(&mut self) -> &mut Watch {
         self.carefree = false;
         &mut self.watch
+    }
+
+    /// Takes two descriptions of one FIFO that nobody shares: `fd` waits in the kernel, `private` has
+    /// `O_NONBLOCK`. No call has to open it again, which could fail after a change of user.
+    #[must_use]
+    pub fn with_private(fd: OwnedFd, private: OwnedFd) -> Self {
+        Self { private: Some(private), ..Self::new(fd) }
+    }
+
+    /// Another handle of the same end, which listens to nothing else yet.
+    ///
+    /// # Errors
+    /// `EMFILE`: too many descriptors.
+    pub fn try_clone(&self) -> Result<Self, Errno> {
+        let copy = |fd: &OwnedFd| rustix::io::fcntl_dupfd_cloexec(fd, 0);
+        let private = self.private.as_ref().map(copy).transpose()?;
+        Ok(Self { private, ..Self::new(copy(&self.fd)?) })
     }
 
     /// Gives the descriptor back as it came.
@@ -95,9 +119,15 @@ impl PipeEnd {
                 if let Ok(n) = read(&self.fd, &mut *buf) {
                     return Ok(n);
                 }
-            } else if wait == Wait::No && self.private.is_none() {
-                let mut bufs = [IoSliceMut::new(buf)];
-                match preadv2(&self.fd, &mut bufs, CURRENT, ReadWriteFlags::NOWAIT) {
+            } else if wait == Wait::No {
+                let done = match &self.private {
+                    Some(private) => read(private, &mut *buf),
+                    None => {
+                        let mut bufs = [IoSliceMut::new(buf)];
+                        preadv2(&self.fd, &mut bufs, CURRENT, ReadWriteFlags::NOWAIT)
+                    }
+                };
+                match done {
                     Ok(n) => return Ok(n),
                     Err(Errno::AGAIN) => return Err(Stop::WouldBlock),
                     Err(_) => {}
@@ -152,7 +182,11 @@ impl PipeEnd {
                 done => return done,
             }
         }
-        readv(self.private.as_ref().unwrap_or(&self.fd), bufs)
+        let private = self.private.as_ref().unwrap_or(&self.fd);
+        match bufs {
+            [one] => read(private, &mut **one),
+            bufs => readv(private, bufs),
+        }
     }
 
     /// Writes as much as there is room for; with no deadline and nothing else that ends the wait,
@@ -167,9 +201,14 @@ impl PipeEnd {
                 if let Ok(n) = pwritev2(&self.fd, bufs, CURRENT, NOSIGNAL) {
                     return Ok(n);
                 }
-            } else if wait == Wait::No && self.private.is_none() {
-                let flags = NOSIGNAL.union(ReadWriteFlags::NOWAIT);
-                match pwritev2(&self.fd, bufs, CURRENT, flags) {
+            } else if wait == Wait::No {
+                let done = match &self.private {
+                    Some(private) => pwritev2(private, bufs, CURRENT, NOSIGNAL),
+                    None => {
+                        pwritev2(&self.fd, bufs, CURRENT, NOSIGNAL.union(ReadWriteFlags::NOWAIT))
+                    }
+                };
+                match done {
                     Ok(n) => return Ok(n),
                     Err(Errno::AGAIN) => return Err(Stop::WouldBlock),
                     Err(_) => {}
@@ -254,11 +293,29 @@ impl AsFd for PipeEnd {
     }
 }
 
-/// A description of the same pipe that nobody shares.
+/// A description of the same pipe that nobody shares. A pipe of packets stays one: the kernel looks
+/// at the flag of the description that is written to.
 fn reopen(fd: BorrowedFd<'_>, access: OFlags) -> Result<OwnedFd, Errno> {
     use std::os::fd::AsRawFd;
     let path = format!("/proc/self/fd/{}", fd.as_raw_fd());
-    rustix::fs::open(path, access | OFlags::NONBLOCK | OFlags::CLOEXEC, Mode::empty())
+    let packets = rustix::fs::fcntl_getfl(fd)? & OFlags::DIRECT;
+    let private =
+        rustix::fs::open(path, access | OFlags::NONBLOCK | OFlags::CLOEXEC, Mode::empty())?;
+    if !packets.is_empty() {
+        // `open` refuses this flag on pipes; `fcntl` does not.
+        rustix::fs::fcntl_setfl(&private, OFlags::NONBLOCK | packets)?;
+    }
+    Ok(private)
+}
+
+/// Makes a call that may raise SIGPIPE, without the signal: for calls that cannot be told so. While
+/// the signal is ignored, as it is in Rust programs, that costs one system call, otherwise four.
+///
+/// # Errors
+/// Those of `call`.
+#[inline]
+pub fn quietly<T>(call: impl FnOnce() -> Result<T, Errno>) -> Result<T, Errno> {
+    if sys::sigpipe_ignored() { call() } else { sys::without_sigpipe(call) }
 }
 
 /// Writes without raising SIGPIPE.
@@ -270,9 +327,7 @@ fn write_quietly(
     if has_nosignal() {
         return pwritev2(fd, bufs, CURRENT, flags | NOSIGNAL);
     }
-    sys::without_sigpipe(|| {
-        if flags.is_empty() { writev(fd, bufs) } else { pwritev2(fd, bufs, CURRENT, flags) }
-    })
+    quietly(|| if flags.is_empty() { writev(fd, bufs) } else { pwritev2(fd, bufs, CURRENT, flags) })
 }
 
 /// Whether this kernel knows `RWF_NOSIGNAL`. Asked once, with a byte through a pipe of our own: the

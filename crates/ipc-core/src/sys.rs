@@ -7,6 +7,20 @@ use std::ptr;
 
 use rustix::io::Errno;
 
+/// Whether this process ignores SIGPIPE at this moment.
+#[inline]
+pub(crate) fn sigpipe_ignored() -> bool {
+    let mut action = MaybeUninit::<libc::sigaction>::uninit();
+    // SAFETY: `sigaction` with a null new action only writes the old one, which is live and of its
+    // type.
+    let done = unsafe { libc::sigaction(libc::SIGPIPE, ptr::null(), action.as_mut_ptr()) };
+    if done != 0 {
+        return false;
+    }
+    // SAFETY: the call above succeeded, so it wrote the whole struct.
+    unsafe { action.assume_init() }.sa_sigaction == libc::SIG_IGN
+}
+
 /// Runs `call` with SIGPIPE blocked in this thread, takes back one that it raised, and restores the
 /// mask. A SIGPIPE that was pending before stays pending.
 pub(crate) fn without_sigpipe<T>(call: impl FnOnce() -> Result<T, Errno>) -> Result<T, Errno> {

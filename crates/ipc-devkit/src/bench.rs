@@ -65,6 +65,7 @@ mod run;
 mod running;
 mod shm;
 mod stats;
+pub mod stream;
 mod worker;
 
 use std::process::ExitCode;

@@ -12,6 +12,7 @@ pub mod bench;
 mod channel;
 pub mod fault;
 mod leaks;
+mod masked;
 mod peer;
 pub mod scratch;
 mod skip;
@@ -19,5 +20,6 @@ pub mod step;
 mod sys;
 pub mod watchdog;
 
+pub use masked::{Blocking, in_fork, in_pid_namespace};
 pub use peer::{Child, Parent, alone, processes, two_process};
 pub use skip::skip;

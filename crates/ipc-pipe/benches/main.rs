@@ -5,6 +5,7 @@
 //! `read` and `write`, on descriptors of its own that may be non-blocking.
 
 mod raw;
+mod zero_copy;
 
 use std::io;
 use std::process::ExitCode;
@@ -34,6 +35,7 @@ fn main() -> ExitCode {
                 }
             }
         }
+        zero_copy::cases(bench);
     })
 }
 

@@ -1,10 +1,12 @@
 //! The system calls, with nothing around them.
+#![expect(unsafe_code, reason = "lends memory to a pipe by the bare call")]
 
 use std::io::{self, IoSlice, IoSliceMut};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 
+use ipc_pipe::{FrozenPages, Pages};
 use rustix::io::{Errno, ReadWriteFlags, preadv2, pwritev2, read, write};
-use rustix::pipe::{PipeFlags, fcntl_setpipe_size, pipe_with};
+use rustix::pipe::{IoSliceRaw, PipeFlags, SpliceFlags, fcntl_setpipe_size, pipe_with};
 
 use super::Ends;
 
@@ -60,4 +62,19 @@ fn spin(mut call: impl FnMut() -> Result<usize, Errno>) -> io::Result<usize> {
             done => return Ok(done?),
         }
     }
+}
+
+/// Pages to lend.
+pub(super) fn frozen(size: usize) -> io::Result<FrozenPages> {
+    let mut pages = Pages::new(size)?;
+    pages.fill(7);
+    Ok(pages.freeze()?)
+}
+
+/// `vmsplice` alone: a pipe that nobody reads kills its caller unless SIGPIPE is ignored.
+pub(super) fn vmsplice(pipe: impl AsFd, pages: &[u8]) -> Result<usize, Errno> {
+    let bytes = [IoSliceRaw::from_slice(pages)];
+    // SAFETY: the memory must not change while the pipe refers to it; every caller passes a part of
+    // frozen pages, and a writing end.
+    unsafe { rustix::pipe::vmsplice(pipe, &bytes, SpliceFlags::empty()) }
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::process::ExitStatus;
 
 use ipc_core::errno::describe;
 use ipc_core::pipe_end::Stop;
@@ -39,6 +40,38 @@ pub enum Error {
         real: usize,
         /// The length allowed, in bytes.
         limit: usize,
+    },
+    /// No room is left where the bytes should go.
+    NoSpace {
+        /// What was being written.
+        what: &'static str,
+    },
+    /// There is no such program.
+    NotFound {
+        /// Its name, as the command has it.
+        name: String,
+    },
+    /// A stage of a pipeline ended badly, see [`Finished::check`](crate::Finished::check).
+    Failed {
+        /// How it ended.
+        status: ExitStatus,
+    },
+    /// A stage of a pipeline was stopped (as by SIGSTOP) and did not go on before the deadline.
+    Stopped {
+        /// The number of the signal that stopped it.
+        signal: i32,
+    },
+    /// All stages of a pipeline have ended, but a process that this one started still holds the end
+    /// of the output, and nothing comes any more.
+    KeptOpen,
+    /// Something happened to one stage of a pipeline.
+    Stage {
+        /// Which one, counted from 0.
+        index: usize,
+        /// Its program, as the command has it.
+        program: String,
+        /// What it was.
+        error: Box<Error>,
     },
     /// The pipe holds more bytes than the capacity asked for.
     CapacityInUse {
@@ -91,6 +124,19 @@ impl Error {
         }
     }
 
+    /// What a failed read or write of somebody else's means for `op`.
+    pub(crate) fn io(op: &'static str, source: io::Error) -> Self {
+        match Errno::from_io_error(&source) {
+            Some(Errno::NOSPC | Errno::DQUOT) => Self::NoSpace { what: op },
+            _ => Self::Os { op, source },
+        }
+    }
+
+    /// The same, of a stage.
+    pub(crate) fn at(self, index: usize, program: &str) -> Self {
+        Self::Stage { index, program: program.to_owned(), error: Box::new(self) }
+    }
+
     #[inline]
     pub(crate) fn stop(op: &'static str, stop: Stop) -> Self {
         match stop {
@@ -129,6 +175,20 @@ impl fmt::Display for Error {
                     "message for pipe: it has {real} bytes, at most {limit} are allowed (EMSGSIZE)"
                 )
             }
+            Self::NoSpace { what } => write!(f, "{what}: no room is left (ENOSPC)"),
+            Self::NotFound { name } => write!(f, "start `{name}`: no such program (ENOENT)"),
+            Self::Failed { status } => write!(f, "it failed with {status}"),
+            Self::Stopped { signal } => {
+                write!(f, "it was stopped by signal {signal} and did not go on in time (ETIMEDOUT)")
+            }
+            Self::KeptOpen => write!(
+                f,
+                "it has ended, but a process it started keeps the output open and is silent \
+                 (ETIMEDOUT); give that process another output"
+            ),
+            Self::Stage { index, program, error } => {
+                write!(f, "stage {} of pipeline, `{program}`: {error}", index + 1)
+            }
             Self::CapacityInUse { asked } => write!(
                 f,
                 "set capacity of pipe to {asked} bytes: it holds more than that; read first (EBUSY)"
@@ -153,6 +213,7 @@ impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Os { source, .. } => Some(source),
+            Self::Stage { error, .. } => Some(error),
             _ => None,
         }
     }
@@ -166,7 +227,12 @@ impl From<Error> for io::Error {
             Error::Truncated { .. } => {
                 return Self::new(io::ErrorKind::UnexpectedEof, error);
             }
-            Error::TimedOut => Errno::TIMEDOUT,
+            // A failed program has no number.
+            Error::Failed { .. } => return Self::other(error),
+            Error::Stage { error, .. } => return (*error).into(),
+            Error::NoSpace { .. } => Errno::NOSPC,
+            Error::NotFound { .. } => Errno::NOENT,
+            Error::TimedOut | Error::Stopped { .. } | Error::KeptOpen => Errno::TIMEDOUT,
             Error::WouldBlock => Errno::AGAIN,
             Error::Cancelled => Errno::CANCELED,
             Error::Closed { .. } => Errno::PIPE,

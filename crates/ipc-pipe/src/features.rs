@@ -6,8 +6,9 @@ use ipc_core::pipe_end;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Features {
-    /// Writes carry `RWF_NOSIGNAL` (Linux 6.18). Otherwise SIGPIPE is blocked in the writing thread
-    /// for the length of each write: three more system calls, four when the pipe is closed.
+    /// Writes carry `RWF_NOSIGNAL` (Linux 6.18). Otherwise each write asks first whether SIGPIPE is
+    /// ignored, as it is in Rust programs: one more system call. If it is not, it is blocked in the
+    /// writing thread for the length of the write: three more, four when the pipe is closed.
     pub no_signal: bool,
     /// Pipes take `RWF_NOWAIT` (Linux 5.7). Otherwise the `try_` forms and those with a deadline
     /// open the pipe a second time through `/proc/self/fd`: one more descriptor.

@@ -1,11 +1,12 @@
 //! Handing an end to a child at a descriptor number of its own.
 
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
-use std::process::Command;
+use std::process::{ChildStderr, ChildStdin, ChildStdout, Command};
 
 use rustix::io::{Errno, fcntl_dupfd_cloexec};
 
 use crate::error::{Error, Result};
+use crate::pair::{Reader, Writer};
 use crate::sys;
 
 /// Gives a child descriptors besides its three standard streams.
@@ -55,5 +56,23 @@ impl PassFd for Command {
         debug_assert!(source.as_raw_fd() >= number);
         sys::place_in_child(self, source, number);
         Ok(self)
+    }
+}
+
+impl From<ChildStdout> for Reader {
+    fn from(stdout: ChildStdout) -> Self {
+        OwnedFd::from(stdout).into()
+    }
+}
+
+impl From<ChildStderr> for Reader {
+    fn from(stderr: ChildStderr) -> Self {
+        OwnedFd::from(stderr).into()
+    }
+}
+
+impl From<ChildStdin> for Writer {
+    fn from(stdin: ChildStdin) -> Self {
+        OwnedFd::from(stdin).into()
     }
 }

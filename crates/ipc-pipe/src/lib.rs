@@ -6,7 +6,14 @@
 compile_error!("ipc-pipe is for 64-bit little-endian Linux");
 
 mod options;
+mod packet;
 mod pair;
+
+mod pages;
+mod splice;
+
+mod copy;
+mod pipeline;
 
 mod canceller;
 mod duplex;
@@ -19,10 +26,15 @@ mod log;
 mod sys;
 
 pub use canceller::Canceller;
+pub use copy::{
+    Copied, CopyOptions, Method, copy, copy_deadline, copy_exact, copy_timeout, try_copy,
+};
 pub use duplex::{Duplex, duplex};
 pub use error::{Error, Result};
 pub use features::{Features, features};
 pub use frames::{Frames, Messages};
 pub use handover::PassFd;
 pub use options::PipeOptions;
+pub use pages::{FrozenPages, Pages};
 pub use pair::{PIPE_BUF, Reader, Writer, pipe};
+pub use pipeline::{Finished, Lines, Pipeline, Stage, StageCommand};

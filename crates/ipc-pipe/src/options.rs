@@ -6,6 +6,7 @@ use rustix::io::Errno;
 use rustix::pipe::{PipeFlags, fcntl_getpipe_size, fcntl_setpipe_size, pipe_with};
 
 use crate::error::{Error, Result};
+use crate::packet;
 use crate::pair::{Reader, Writer};
 
 /// Choices for a new pipe.
@@ -22,6 +23,7 @@ use crate::pair::{Reader, Writer};
 #[must_use]
 pub struct PipeOptions {
     capacity: Option<usize>,
+    packet: bool,
 }
 
 impl PipeOptions {
@@ -40,6 +42,36 @@ impl PipeOptions {
         self
     }
 
+    /// Packet mode: what one write wrote, one read returns, whole, whoever else writes.
+    ///
+    /// A packet has 1 to [`PIPE_BUF`](crate::PIPE_BUF) bytes. More is refused when it is written
+    /// (`MessageTooLong`), and so is an empty one (`Unsupported`: the kernel would drop it). A
+    /// packet that is longer than the reader's buffer is not cut: the read says how long it is
+    /// (`MessageTooLong { real, .. }`), and the next one gets it.
+    ///
+    /// Readers of other makes lose what does not fit their buffer.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), ipc_pipe::Error> {
+    /// let (mut reader, mut writer) = ipc_pipe::PipeOptions::new().packet().create()?;
+    /// writer.write(b"one")?;
+    /// writer.write(b"two")?;
+    /// let mut buf = [0; ipc_pipe::PIPE_BUF];
+    /// assert_eq!(reader.read(&mut buf)?, 3);
+    /// assert!(matches!(
+    ///     reader.read(&mut [0; 2]),
+    ///     Err(ipc_pipe::Error::MessageTooLong { real: 3, limit: 2 })
+    /// ));
+    /// assert_eq!(reader.read(&mut buf)?, 3);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[doc(alias = "O_DIRECT")]
+    pub fn packet(mut self) -> Self {
+        self.packet = true;
+        self
+    }
+
     /// Creates the pipe. Both ends are close-on-exec.
     ///
     /// # Errors
@@ -52,12 +84,19 @@ impl PipeOptions {
     #[doc(alias = "pipe2")]
     pub fn create(&self) -> Result<(Reader, Writer)> {
         crate::log::fallbacks();
-        let (reader, writer) =
-            pipe_with(PipeFlags::CLOEXEC).map_err(|errno| Error::os("create pipe", errno))?;
+        let failed = |errno| Error::os("create pipe", errno);
+        let mut flags = PipeFlags::CLOEXEC;
+        if self.packet {
+            flags |= PipeFlags::DIRECT;
+        }
+        let (reader, writer) = pipe_with(flags).map_err(failed)?;
+        if self.packet {
+            packet::mark(&reader).map_err(failed)?;
+        }
         if let Some(capacity) = self.capacity {
             set_capacity(&writer, capacity)?;
         }
-        Ok((reader.into(), writer.into()))
+        Ok((Reader::new(reader, self.packet), Writer::new(writer, self.packet)))
     }
 }
 

@@ -13,6 +13,7 @@ use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use crate::canceller::Canceller;
 use crate::error::{Error, Result};
 use crate::options::{PipeOptions, capacity, set_capacity};
+use crate::packet::{self, Packets};
 
 /// Writes up to this many bytes go together or not at all, whoever else writes.
 #[doc(alias = "POSIX_PIPE_BUF")]
@@ -48,25 +49,39 @@ pub fn pipe() -> Result<(Reader, Writer)> {
 /// Dropping it closes the end. As soon as the last reading end in any process is closed, writers
 /// get `Closed`.
 #[derive(Debug)]
-pub struct Reader(PipeEnd);
+pub struct Reader {
+    pub(crate) end: PipeEnd,
+    /// In packet mode: the packet that the last buffer had no room for.
+    pub(crate) packets: Option<Box<Packets>>,
+}
 
 /// The end of a pipe into which bytes go.
 ///
 /// Dropping it closes the end. As soon as the last writing end in any process is closed, and what
 /// was written is read, readers get the end of the stream. No call of this type raises SIGPIPE.
 #[derive(Debug)]
-pub struct Writer(PipeEnd);
+pub struct Writer {
+    pub(crate) end: PipeEnd,
+    /// Each write is a packet.
+    pub(crate) packets: bool,
+}
 
 /// Where the failure was: what errors name.
-const READ: &str = "read from pipe";
+pub(crate) const READ: &str = "read from pipe";
 const WRITE: &str = "write to pipe";
 
 impl Reader {
+    pub(crate) fn new(fd: OwnedFd, packets: bool) -> Self {
+        Self { end: PipeEnd::new(fd), packets: packets.then(Box::default) }
+    }
+
     /// Reads what is there, up to the buffer's length; waits if nothing is.
     ///
     /// Returns 0 when all writing ends are closed and everything was read (or when `buf` is empty).
+    /// In packet mode it reads one packet, whole.
     ///
     /// # Errors
+    /// `MessageTooLong`, in packet mode: the packet is longer than `buf`; it stays the next one.
     /// `Cancelled`, `Closed { peer_died: true }` (see [`watch_peer`](Self::watch_peer)), `Os`.
     #[inline]
     pub fn read(&mut self, buf: &mut [u8]) -> Result<usize> {
@@ -111,7 +126,10 @@ impl Reader {
 
     #[inline]
     pub(crate) fn read_until(&mut self, buf: &mut [u8], wait: Wait) -> Result<usize> {
-        self.0.read(buf, wait).map_err(|stop| Error::stop(READ, stop))
+        if let Some(packets) = &mut self.packets {
+            return packets.read(&mut self.end, &mut [IoSliceMut::new(buf)], wait);
+        }
+        self.end.read(buf, wait).map_err(|stop| Error::stop(READ, stop))
     }
 
     /// Bytes that can be read without waiting.
@@ -123,17 +141,24 @@ impl Reader {
     /// `FIONREAD` of [`pipe(7)`](https://man7.org/linux/man-pages/man7/pipe.7.html)
     #[doc(alias = "FIONREAD")]
     pub fn available(&self) -> Result<usize> {
-        let bytes = rustix::io::ioctl_fionread(&self.0)
+        let bytes = rustix::io::ioctl_fionread(&self.end)
             .map_err(|errno| Error::os("ask how much a pipe holds", errno))?;
-        Ok(usize::try_from(bytes).unwrap_or(usize::MAX))
+        let kept = self.packets.as_ref().map_or(0, |packets| packets.kept());
+        Ok(usize::try_from(bytes).unwrap_or(usize::MAX).saturating_add(kept))
     }
 }
 
 impl Writer {
+    pub(crate) fn new(fd: OwnedFd, packets: bool) -> Self {
+        Self { end: PipeEnd::new(fd), packets }
+    }
+
     /// Writes all of `buf`, waiting for room; fewer bytes only if a signal handler, a canceller or
-    /// a watched process came in between. The number of bytes written is returned.
+    /// a watched process came in between. The number of bytes written is returned. In packet mode
+    /// `buf` is one packet, written whole.
     ///
     /// # Errors
+    /// In packet mode `MessageTooLong`: more than [`PIPE_BUF`] bytes; `Unsupported`: none at all.
     /// `Closed`: no reading end is left, or the watched process died. `Cancelled`, `Os`.
     #[inline]
     pub fn write(&mut self, buf: &[u8]) -> Result<usize> {
@@ -167,7 +192,10 @@ impl Writer {
 
     #[inline]
     pub(crate) fn write_until(&mut self, bufs: &[IoSlice<'_>], wait: Wait) -> Result<usize> {
-        self.0.write_vectored(bufs, wait).map_err(|stop| Error::stop(WRITE, stop))
+        if self.packets {
+            packet::check(bufs)?;
+        }
+        self.end.write_vectored(bufs, wait).map_err(|stop| Error::stop(WRITE, stop))
     }
 
     /// Writes all of `buf` in one piece: no other writer's bytes come in between. Waits for room.
@@ -238,7 +266,7 @@ macro_rules! both_ends {
             /// # Errors
             /// `Limit`: no descriptor could be had for it.
             pub fn canceller(&mut self) -> Result<Canceller> {
-                let made = self.0.watch_mut().canceller();
+                let made = self.end.watch_mut().canceller();
                 made.map(Canceller).map_err(|errno| Error::os("create canceller", errno))
             }
 
@@ -261,7 +289,7 @@ macro_rules! both_ends {
                 let pid = pid.ok_or_else(|| Error::os(op, Errno::INVAL))?;
                 match pidfd_open(pid, PidfdFlags::empty()) {
                     Ok(pidfd) => {
-                        self.0.watch_mut().set_peer(pidfd);
+                        self.end.watch_mut().set_peer(pidfd);
                         Ok(())
                     }
                     Err(Errno::SRCH) => Err(Error::Closed { peer_died: true }),
@@ -278,7 +306,7 @@ macro_rules! both_ends {
             /// `F_GETPIPE_SZ` of [`fcntl(2)`](https://man7.org/linux/man-pages/man2/fcntl.2.html)
             #[doc(alias = "F_GETPIPE_SZ")]
             pub fn capacity(&self) -> Result<usize> {
-                capacity(&self.0)
+                capacity(&self.end)
             }
 
             /// Changes the capacity to at least `bytes`, and returns what it became: a power of two
@@ -292,7 +320,7 @@ macro_rules! both_ends {
             /// `F_SETPIPE_SZ` of [`fcntl(2)`](https://man7.org/linux/man-pages/man2/fcntl.2.html)
             #[doc(alias = "F_SETPIPE_SZ")]
             pub fn set_capacity(&mut self, bytes: usize) -> Result<usize> {
-                set_capacity(&self.0, bytes)
+                set_capacity(&self.end, bytes)
             }
 
             /// Another handle of the same end. It has no canceller and watches nobody.
@@ -300,27 +328,29 @@ macro_rules! both_ends {
             /// # Errors
             /// `Limit`: too many descriptors.
             pub fn try_clone(&self) -> Result<Self> {
-                let fd = rustix::io::fcntl_dupfd_cloexec(&self.0, 0);
+                let fd = rustix::io::fcntl_dupfd_cloexec(&self.end, 0);
                 fd.map(Self::from).map_err(|errno| Error::os("duplicate end of pipe", errno))
             }
         }
 
         impl AsFd for $End {
             fn as_fd(&self) -> BorrowedFd<'_> {
-                self.0.as_fd()
+                self.end.as_fd()
             }
         }
 
-        /// Takes any descriptor as it is. What is not a pipe works as far as the kernel lets it.
+        /// Takes any descriptor as it is. What is not a pipe works as far as the kernel lets it. An end
+        /// that [`PipeOptions::packet`] made is known as such again.
         impl From<OwnedFd> for $End {
             fn from(fd: OwnedFd) -> Self {
-                Self(PipeEnd::new(fd))
+                let packets = packet::is_on(&fd);
+                Self::new(fd, packets)
             }
         }
 
         impl From<$End> for OwnedFd {
             fn from(end: $End) -> Self {
-                end.0.into_fd()
+                end.end.into_fd()
             }
         }
 
@@ -342,7 +372,10 @@ impl io::Read for Reader {
     }
 
     fn read_vectored(&mut self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
-        let done = self.0.read_vectored(bufs, Wait::FOREVER);
+        if let Some(packets) = &mut self.packets {
+            return Ok(packets.read(&mut self.end, bufs, Wait::FOREVER)?);
+        }
+        let done = self.end.read_vectored(bufs, Wait::FOREVER);
         Ok(done.map_err(|stop| Error::stop(READ, stop))?)
     }
 }
@@ -358,23 +391,5 @@ impl io::Write for Writer {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
-    }
-}
-
-impl From<std::process::ChildStdout> for Reader {
-    fn from(stdout: std::process::ChildStdout) -> Self {
-        OwnedFd::from(stdout).into()
-    }
-}
-
-impl From<std::process::ChildStderr> for Reader {
-    fn from(stderr: std::process::ChildStderr) -> Self {
-        OwnedFd::from(stderr).into()
-    }
-}
-
-impl From<std::process::ChildStdin> for Writer {
-    fn from(stdin: std::process::ChildStdin) -> Self {
-        OwnedFd::from(stdin).into()
     }
 }

@@ -1,11 +1,20 @@
+//! [`ipc-fifo`]: fifo
 //! [`ipc-pipe`]: pipe
+//! [`ipc-signal`]: signal
 //! [`ipc-sock`]: sock
 #![doc = include_str!("../README.md")]
 #![deny(unsafe_code)]
 
+#[cfg(feature = "fifo")]
+#[doc(inline)]
+pub use ipc_fifo as fifo;
 #[cfg(feature = "pipe")]
 #[doc(inline)]
 pub use ipc_pipe as pipe;
+
+#[cfg(feature = "signal")]
+#[doc(inline)]
+pub use ipc_signal as signal;
 
 #[cfg(feature = "sock")]
 #[doc(inline)]

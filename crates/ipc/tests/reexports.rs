@@ -16,3 +16,19 @@ fn sock_is_ipc_sock() {
     ours.send(b"x").expect("send");
     assert_eq!(theirs.recv(&mut [0; 4]).expect("receive"), 1);
 }
+
+#[cfg(feature = "fifo")]
+#[test]
+fn fifo_is_ipc_fifo() {
+    let dir = ipc_devkit::scratch::dir();
+    let fifo: ipc_fifo::Fifo = ipc::fifo::Fifo::create(dir.path().join("f")).expect("create");
+    let reader: ipc_fifo::Reader = ipc::fifo::Reader::persistent(&fifo).expect("open");
+    assert_eq!(reader.available().expect("ask"), 0);
+}
+
+#[cfg(feature = "signal")]
+#[test]
+fn signal_is_ipc_signal() {
+    let signal: ipc_signal::Signal = ipc::signal::Signal::TERM;
+    assert_eq!(signal.to_string(), "SIGTERM");
+}

@@ -44,6 +44,7 @@ fn start(test: &str, role: Role, adjust: impl FnOnce(&mut Command) -> &mut Comma
         .stdin(Stdio::from(OwnedFd::from(theirs)));
     role::assign(&mut command, role, test);
     adjust(&mut command);
+    crate::masked::apply(&mut command);
     let process = command
         .spawn()
         .unwrap_or_else(|error| panic!("start a process for the test {test}: {error}"));

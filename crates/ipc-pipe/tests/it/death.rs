@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ipc_devkit::{fault, two_process};
+use ipc_devkit::{fault, processes, two_process};
 use ipc_pipe::{Error, Frames, Reader, Writer, pipe};
 
 /// P6: killed inside a message: `Truncated`, not a hang, not a short message.
@@ -145,6 +145,42 @@ fn a_paused_writer_is_not_dead() {
             parent.tell("ready");
             assert_eq!(parent.hear(), "write");
             writer.write(b"alive").expect("write");
+        },
+    );
+}
+
+/// P6: killed after each number of bytes of a message, with a second writer still there.
+#[test]
+fn a_frame_torn_at_any_byte_is_truncated() {
+    const FRAME: &[u8] = b"\x05\0\0\0whole";
+    processes(
+        "death::a_frame_torn_at_any_byte_is_truncated",
+        FRAME.len() + 1,
+        |children| {
+            for (sent, mut child) in children.into_iter().enumerate() {
+                let (reader, second_writer) = pipe().expect("create");
+                child.give(&second_writer);
+                let mut frames = Frames::new(reader);
+                let pid = child.raw_pid().try_into().expect("positive");
+                frames.end_mut().watch_peer(pid).expect("watch");
+                assert_eq!(child.hear(), "written");
+                child.kill();
+                match (sent, frames.recv()) {
+                    (0, Err(Error::Closed { peer_died: true })) => {}
+                    (9, Ok(message)) => assert_eq!(message, b"whole"),
+                    (_, Err(Error::Truncated { got, .. })) => assert_eq!(got, sent),
+                    (_, other) => panic!("after {sent} bytes: {other:?}"),
+                }
+                drop(second_writer);
+            }
+        },
+        |mut parent, sent| {
+            let mut writer = Writer::from(parent.take());
+            for byte in &FRAME[..sent] {
+                writer.write(&[*byte]).expect("write");
+            }
+            parent.tell("written");
+            let _ = parent.hear();
         },
     );
 }

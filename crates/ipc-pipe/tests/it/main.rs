@@ -4,14 +4,19 @@ mod smoke;
 
 mod cancel;
 mod capacity;
+mod copying;
 mod death;
 mod errors;
 mod fallback;
 mod fork;
 mod frames;
 mod handover;
+mod packets;
+mod pipelines;
 mod sharing;
 mod signals;
+mod splicing;
+mod suites;
 mod waiting;
 mod writing;
 

@@ -83,5 +83,12 @@ fn types_may_cross_threads() {
     both::<Canceller>();
     both::<Frames<Reader>>();
     both::<Frames<Writer>>();
+    both::<ipc_pipe::Pages>();
+    both::<ipc_pipe::FrozenPages>();
+    both::<ipc_pipe::Finished>();
     both::<ipc_pipe::Error>();
+    fn send<T: Send>() {}
+    send::<ipc_pipe::Pipeline<'_, '_>>();
+    send::<ipc_pipe::Lines<'_>>();
+    send::<ipc_pipe::CopyOptions<'_>>();
 }
