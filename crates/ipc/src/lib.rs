@@ -1,6 +1,7 @@
 //! [`ipc-fifo`]: fifo
 //! [`ipc-pipe`]: pipe
 //! [`ipc-signal`]: signal
+//! [`ipc-sock`]: sock
 #![doc = include_str!("../README.md")]
 #![deny(unsafe_code)]
 
@@ -14,3 +15,7 @@ pub use ipc_pipe as pipe;
 #[cfg(feature = "signal")]
 #[doc(inline)]
 pub use ipc_signal as signal;
+
+#[cfg(feature = "sock")]
+#[doc(inline)]
+pub use ipc_sock as sock;

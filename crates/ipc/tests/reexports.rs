@@ -8,6 +8,15 @@ fn pipe_is_ipc_pipe() {
     assert_eq!(reader.available().expect("ask"), 0);
 }
 
+#[cfg(feature = "sock")]
+#[test]
+fn sock_is_ipc_sock() {
+    let (ours, theirs): (ipc_sock::unix::Stream, ipc_sock::unix::Stream) =
+        ipc::sock::unix::Stream::pair().expect("create pair");
+    ours.send(b"x").expect("send");
+    assert_eq!(theirs.recv(&mut [0; 4]).expect("receive"), 1);
+}
+
 #[cfg(feature = "fifo")]
 #[test]
 fn fifo_is_ipc_fifo() {
