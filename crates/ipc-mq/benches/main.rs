@@ -9,8 +9,9 @@ mod timing;
 
 use std::io;
 use std::process::ExitCode;
+use std::rc::Rc;
 
-use ipc_devkit::bench::{self, Bench, Better, Buffer, Case, Pair, Placement, Scenario, Turns};
+use ipc_devkit::bench::{self, Better, Buffer, Case, Pair, Placement, Scenario, Turns};
 use ipc_mq::sysv::Filter;
 use ipc_mq::{Error, posix, sysv};
 
@@ -102,32 +103,34 @@ fn posix_ours(size: usize, busy: bool) -> io::Result<Ends> {
     })
 }
 
-/// A private queue that goes with the process that made it.
+/// A private queue that goes with the first process that ran a half: not with the one that made it, which drops
+/// its copy of both halves before they run.
 struct Removed(sysv::Queue, u32);
 
 impl Drop for Removed {
     fn drop(&mut self) {
-        if self.1 == std::process::id() {
+        if self.1 != std::process::id() {
             let _ = self.0.remove();
         }
     }
 }
 
 fn sysv_ours(_: usize, busy: bool) -> io::Result<Ends> {
-    let sender = sysv::Queue::private()?;
-    let receiver = sysv::Queue::from_id(sender.id())?;
-    let sender = Removed(sender, std::process::id());
+    let sender = Rc::new(Removed(sysv::Queue::private()?, std::process::id()));
+    let receiver = Rc::new((sysv::Queue::from_id(sender.0.id())?, Rc::clone(&sender)));
     Ok(if busy {
         Ends {
             send: Box::new(move |bytes| spin(|| sender.0.try_send(1, bytes))),
             receive: Box::new(move |bytes| {
-                spin(|| receiver.try_recv_into(Filter::Any, bytes).map(drop))
+                spin(|| receiver.0.try_recv_into(Filter::Any, bytes).map(drop))
             }),
         }
     } else {
         Ends {
             send: Box::new(move |bytes| Ok(sender.0.send(1, bytes)?)),
-            receive: Box::new(move |bytes| Ok(receiver.recv_into(Filter::Any, bytes).map(drop)?)),
+            receive: Box::new(move |bytes| {
+                Ok(receiver.0.recv_into(Filter::Any, bytes).map(drop)?)
+            }),
         }
     })
 }

@@ -54,12 +54,12 @@ pub(super) fn posix(size: usize, busy: bool) -> io::Result<Ends> {
     })
 }
 
-/// Removed by the process that made it.
+/// Removed by the first process that ran a half.
 struct Id(i32, u32);
 
 impl Drop for Id {
     fn drop(&mut self) {
-        if self.1 == std::process::id() {
+        if self.1 != std::process::id() {
             // SAFETY: `IPC_RMID` takes no pointer.
             unsafe { libc::msgctl(self.0, libc::IPC_RMID, std::ptr::null_mut()) };
         }

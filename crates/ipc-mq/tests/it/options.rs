@@ -107,7 +107,7 @@ fn another_namespace_has_other_queues() {
         let home = std::fs::File::open("/proc/thread-self/ns/ipc").expect("open the namespace");
         let (queue, gone) = small("q");
         queue.send(0, b"here").expect("send");
-        let key = sysv::Key::new(0x1bc_0000 + i32::from(std::process::id() as u16)).expect("key");
+        let key = sysv::Key::new(own_number(0)).expect("key");
         if !fault::own_ipc_namespace() {
             return ipc_devkit::skip("needs CAP_SYS_ADMIN for an IPC namespace");
         }
@@ -133,10 +133,7 @@ fn racing_openers_meet() {
         |mut children| {
             let name = scratch::name("race");
             for turn in 0..50 {
-                let key = sysv::Key::new(
-                    0x2000_0000 | (i32::from(std::process::id() as u16) << 8) | turn,
-                );
-                let key = key.expect("key");
+                let key = sysv::Key::new(own_number(turn)).expect("key");
                 for child in &mut children {
                     child.tell(&key.get().to_string());
                 }
@@ -163,13 +160,19 @@ fn racing_openers_meet() {
                 let word = parent.hear();
                 let Ok(key) = word.parse() else { break };
                 let queue = posix::Queue::open_or_create(&name).expect("open or create");
-                queue.send(0, &[index as u8]).expect("send");
+                queue.send(0, &index.to_le_bytes()).expect("send");
                 let key = sysv::Key::new(key).expect("key");
                 let other = sysv::Queue::open_or_create(key).expect("open or create");
-                other.send(1, &[index as u8]).expect("send");
+                other.send(1, &index.to_le_bytes()).expect("send");
                 parent.tell("sent");
                 assert_eq!(parent.hear(), "next");
             }
         },
     );
+}
+
+/// A number for a key that no other test has: it carries the process.
+fn own_number(turn: i32) -> i32 {
+    let [low, high, ..] = std::process::id().to_le_bytes();
+    0x2000_0000 | i32::from(u16::from_le_bytes([low, high])) << 8 | turn
 }

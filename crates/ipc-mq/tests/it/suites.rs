@@ -331,7 +331,7 @@ fn ltp_msgstress01() {
             let kind = 1 + i64::try_from(index / 2).expect("small");
             for turn in 0..COUNT {
                 let message: Vec<u8> =
-                    (0..turn % 100).map(|place| ((turn + place) % 251) as u8).collect();
+                    (0..turn % 100).map(|place| (turn + place).to_le_bytes()[0]).collect();
                 if index % 2 == 0 {
                     queue.send(kind, &message).expect("send");
                 } else {
@@ -507,7 +507,7 @@ fn sn_mq() {
         |mut parent, index| {
             let queue = posix::Queue::open(&parent.hear()).expect("open");
             for number in 0..400_u32 {
-                let mut bytes = vec![index as u8];
+                let mut bytes = vec![index.to_le_bytes()[0]];
                 bytes.extend(number.to_le_bytes());
                 queue.send(number % 4, &bytes).expect("send");
             }

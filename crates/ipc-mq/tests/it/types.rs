@@ -56,7 +56,7 @@ fn peek_takes_nothing() {
         return ipc_devkit::skip("this kernel has no MSG_COPY");
     }
     for kind in [3, 1] {
-        queue.0.send(kind, &[kind as u8]).expect("send");
+        queue.0.send(kind, &kind.to_le_bytes()).expect("send");
     }
     let kinds = |index| queue.0.peek(index).expect("peek").map(|message| message.kind);
     assert_eq!([kinds(0), kinds(1), kinds(2), kinds(usize::MAX)], [Some(3), Some(1), None, None]);
