@@ -44,9 +44,13 @@ pub(crate) fn remove(id: c_int) -> Result<(), Errno> {
     if done < 0 { Err(last_error()) } else { Ok(()) }
 }
 
+/// Room for a type and a text. On a cache line: the kernel copies to other places several times slower.
+#[repr(C, align(64))]
+struct Room([MaybeUninit<u8>; HEAD + SMALL]);
+
 /// A message as the calls want it: its type, then its text, in one piece of memory.
 pub(crate) struct Frame {
-    bytes: [MaybeUninit<u8>; HEAD + SMALL],
+    bytes: Room,
     /// Bytes of text that are initialised, and the type with them. Set by `recv` and `new` only.
     len: usize,
     kind: c_long,
@@ -56,7 +60,7 @@ impl Frame {
     /// Room for a message; nothing is initialised, so it costs nothing.
     #[inline]
     pub(crate) const fn room() -> Self {
-        Self { bytes: [MaybeUninit::uninit(); HEAD + SMALL], len: 0, kind: 0 }
+        Self { bytes: Room([MaybeUninit::uninit(); HEAD + SMALL]), len: 0, kind: 0 }
     }
 
     /// The type of the message that was received.
@@ -67,7 +71,7 @@ impl Frame {
     /// The text of the message that was received.
     #[inline]
     pub(crate) fn text(&self) -> &[u8] {
-        let text = &self.bytes[HEAD..HEAD + self.len];
+        let text = &self.bytes.0[HEAD..HEAD + self.len];
         // SAFETY: the first `len` bytes of the text were written by `recv`, which alone sets `len`;
         // `MaybeUninit<u8>` has the layout of `u8`.
         unsafe { &*(ptr::from_ref(text) as *const [u8]) }
@@ -82,7 +86,7 @@ impl Frame {
         max: usize,
         flags: c_int,
     ) -> Result<(), Errno> {
-        let room = self.bytes.as_mut_ptr();
+        let room = self.bytes.0.as_mut_ptr();
         // SAFETY: `msgrcv` writes the type and at most `max.min(SMALL)` bytes of text at `room`, which
         // has `HEAD + SMALL` bytes.
         let got = unsafe { libc::msgrcv(id, room.cast(), max.min(SMALL), wanted, flags) };
@@ -100,8 +104,8 @@ pub(crate) fn send(id: c_int, kind: c_long, bytes: &[u8], flags: c_int) -> Resul
     if bytes.len() > SMALL {
         return send_large(id, kind, bytes, flags);
     }
-    let mut frame = [MaybeUninit::<u8>::uninit(); HEAD + SMALL];
-    let start = frame.as_mut_ptr().cast::<u8>();
+    let mut frame = Room([MaybeUninit::uninit(); HEAD + SMALL]);
+    let start = frame.0.as_mut_ptr().cast::<u8>();
     // SAFETY: the frame has at least `HEAD` bytes, one type.
     unsafe { start.cast::<c_long>().write_unaligned(kind) };
     // SAFETY: `HEAD` is inside the frame.

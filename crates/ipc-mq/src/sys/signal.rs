@@ -51,7 +51,11 @@ pub(crate) fn nudge(thread: Pid, signal: c_int) -> Result<(), Errno> {
 }
 
 /// A thread's signal mask, put back when this is dropped.
-pub(crate) struct Mask(sigset_t);
+pub(crate) struct Mask {
+    before: sigset_t,
+    /// False: the change changed nothing.
+    changed: bool,
+}
 
 impl Mask {
     /// Lets `signal` through to the calling thread.
@@ -59,7 +63,10 @@ impl Mask {
         let mut set = empty();
         // SAFETY: `sigaddset` changes an initialised set.
         unsafe { libc::sigaddset(&raw mut set, signal) };
-        Self::change(libc::SIG_UNBLOCK, set)
+        let mut mask = Self::change(libc::SIG_UNBLOCK, set);
+        // SAFETY: `sigismember` reads an initialised set: `change` wrote it.
+        mask.changed = unsafe { libc::sigismember(&raw const mask.before, signal) } == 1;
+        mask
     }
 
     /// Keeps all signals from the calling thread, except those the C library needs.
@@ -74,14 +81,17 @@ impl Mask {
         let mut before = empty();
         // SAFETY: `pthread_sigmask` reads the first set and writes the second; both are live.
         unsafe { libc::pthread_sigmask(how, &raw const set, &raw mut before) };
-        Self(before)
+        Self { before, changed: true }
     }
 }
 
 impl Drop for Mask {
     fn drop(&mut self) {
-        // SAFETY: `pthread_sigmask` reads a set that it wrote itself; a null old set is allowed.
-        unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &raw const self.0, ptr::null_mut()) };
+        if self.changed {
+            let before = &raw const self.before;
+            // SAFETY: `pthread_sigmask` reads a set that it wrote itself; a null old set is allowed.
+            unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, before, ptr::null_mut()) };
+        }
     }
 }
 

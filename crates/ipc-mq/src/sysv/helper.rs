@@ -73,7 +73,11 @@ impl Ticket {
         });
         let mask = Some(Mask::unblock(helper.signal));
         helper.tickets().push(Arc::clone(&entry));
-        rouse();
+        // Without a deadline there is nothing to plan. A request to cancel rouses by itself; one that came
+        // before the ticket was on the list, the waiter sees when it looks next.
+        if !deadline.is_never() {
+            rouse();
+        }
         Some(Self { helper, entry, mask })
     }
 }
