@@ -1,4 +1,5 @@
 //! [`ipc-fifo`]: fifo
+//! [`ipc-mq`]: mq
 //! [`ipc-pipe`]: pipe
 //! [`ipc-signal`]: signal
 //! [`ipc-sock`]: sock
@@ -8,6 +9,11 @@
 #[cfg(feature = "fifo")]
 #[doc(inline)]
 pub use ipc_fifo as fifo;
+
+#[cfg(feature = "mq")]
+#[doc(inline)]
+pub use ipc_mq as mq;
+
 #[cfg(feature = "pipe")]
 #[doc(inline)]
 pub use ipc_pipe as pipe;
