@@ -3,7 +3,6 @@
 //! What they change holds for the whole process, so use them only inside [`crate::alone`] or a half of
 //! [`crate::two_process`].
 
-use std::io;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -173,8 +172,7 @@ impl Drop for NofileLimit {
 /// ```
 #[must_use = "the child is killed when this is dropped"]
 pub fn fork_orphan() -> Orphan {
-    let pid = sys::fork_pausing().unwrap_or_else(|error: io::Error| panic!("fork: {error}"));
-    Orphan { pid: Pid::from_raw(pid).expect("fork returns a process number") }
+    Orphan { pid: sys::fork_pausing().expect("fork") }
 }
 
 /// A forked child that holds what its parent held; dropping it kills and reaps it.

@@ -1,6 +1,6 @@
 //! Names and directories that belong to one test.
 //!
-//! Every name starts with [`mark`]`(pid of the parent half)`, so the leak check sees what a test left
+//! Every name starts with `ipc-t-` and the pid of the parent half, so the leak check sees what a test left
 //! behind, and two tests never meet.
 
 use std::collections::BTreeMap;

@@ -5,6 +5,7 @@ use std::io;
 use std::time::Duration;
 
 use libc::{c_int, c_long, sock_filter};
+use rustix::process::{Pid, Signal, getppid};
 
 /// Turns the `-1` convention of C into a result.
 fn check(result: c_int) -> io::Result<c_int> {
@@ -79,24 +80,41 @@ impl Drop for ThreadTimer {
 }
 
 /// Forks a child that waits for signals and nothing else; it dies with this process.
-pub(crate) fn fork_pausing() -> io::Result<libc::pid_t> {
-    // SAFETY: the child calls only `prctl`, `pause` and `_exit`, which are async-signal-safe, so it does
-    // not matter what locks other threads of this process hold.
-    #[expect(clippy::disallowed_methods, reason = "the point is a child that inherits everything")]
-    let pid = check(unsafe { libc::fork() })?;
-    if pid != 0 {
-        return Ok(pid);
-    }
-    // SAFETY: PR_SET_PDEATHSIG takes a signal number and touches no memory of ours.
-    let tied = unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };
-    if tied == 0 {
+pub(crate) fn fork_pausing() -> io::Result<Pid> {
+    fork_any(|| {
         loop {
             // SAFETY: `pause` takes nothing and touches no memory of ours.
             unsafe { libc::pause() };
         }
+    })
+}
+
+/// Forks a child that runs `child` and ends with the status that it returns; it dies with this process.
+///
+/// Only for a program with one thread, and refused in any other: another thread might hold a lock, the
+/// allocator's for example, that nobody would ever release in the child.
+pub(crate) fn fork(child: impl FnOnce() -> c_int) -> io::Result<Pid> {
+    if std::fs::read_dir("/proc/self/task")?.count() != 1 {
+        return Err(io::Error::other("a program with several threads cannot be forked"));
     }
+    fork_any(child)
+}
+
+/// The fork of both. What `child` may do depends on how many threads there are: see the callers.
+fn fork_any(child: impl FnOnce() -> c_int) -> io::Result<Pid> {
+    let parent = rustix::process::getpid();
+    // SAFETY: with one thread, the child may do anything. With several it may only call what is
+    // async-signal-safe: `fork_pausing` calls `pause`, and the lines below are bare system calls.
+    #[expect(clippy::disallowed_methods, reason = "the point is a child that inherits everything")]
+    let pid = check(unsafe { libc::fork() })?;
+    if let Some(pid) = Pid::from_raw(pid) {
+        return Ok(pid);
+    }
+    let tied = rustix::process::set_parent_process_death_signal(Some(Signal::KILL));
+    // The parent may have died before it was tied to this process.
+    let status = if tied.is_ok() && getppid() == Some(parent) { child() } else { 1 };
     // SAFETY: `_exit` never returns and runs no destructors, which belong to the parent.
-    unsafe { libc::_exit(1) }
+    unsafe { libc::_exit(status) }
 }
 
 /// A seccomp program: `number` fails with `errno`, always or when argument `.0` shares a bit with `.1`.

@@ -1,2 +1,203 @@
-//! x
-fn main() {}
+//! Pipes beside the system calls they are made of, and beside the floor.
+//!
+//! `raw` makes the cheapest calls that keep our promises: no SIGPIPE (`RWF_NOSIGNAL`), and where it must
+//! not wait, no change of a shared description (`RWF_NOWAIT`). `plain` is what a C programmer writes:
+//! `read` and `write`, on descriptors of its own that may be non-blocking.
+
+mod raw;
+
+use std::io;
+use std::process::ExitCode;
+
+use ipc_devkit::bench::{self, Bench, Better, Buffer, Case, Pair, Placement, Scenario, Turns};
+use ipc_pipe::{Error, PipeOptions};
+
+/// Calls that reach nobody else.
+const CALL: Scenario = Scenario::new("call", Better::LowerTime);
+
+const SIZES: [(usize, &str); 5] = [
+    (64, "64 B"),
+    (1 << 10, "1 KiB"),
+    (4 << 10, "4 KiB"),
+    (64 << 10, "64 KiB"),
+    (1 << 20, "1 MiB"),
+];
+const CAPACITIES: [(usize, &str); 2] = [(64 << 10, "pipe"), (1 << 20, "pipe 1 MiB")];
+
+fn main() -> ExitCode {
+    bench::main("ipc-pipe", |bench| {
+        calls(bench);
+        for (capacity, pipe) in CAPACITIES {
+            for (size, label) in SIZES {
+                for placement in Placement::ALL {
+                    messages(bench, pipe, capacity, label, size, placement);
+                }
+            }
+        }
+    })
+}
+
+/// Write and read in one process: what a pair of calls costs, with nobody to wait for.
+fn calls(bench: &mut Bench) {
+    const SIZE: usize = 64;
+    for (busy, form) in [(false, "write + read"), (true, "try_write + try_read")] {
+        bench.case(
+            Case::alone(CALL, format!("pipe {form} 64 B"))
+                .size(SIZE)
+                .raw("raw pipe", move || alone(SIZE, raw::pipe(64 << 10, busy)?))
+                .ours("ipc-pipe", move || alone(SIZE, ours(64 << 10, busy)?))
+                .peer("plain pipe", move || alone(SIZE, raw::plain(64 << 10, busy)?)),
+        );
+    }
+}
+
+/// Messages of one size through pipes of one capacity, there and back, and one way.
+fn messages(
+    bench: &mut Bench,
+    pipe: &str,
+    capacity: usize,
+    label: &str,
+    size: usize,
+    placement: Placement,
+) {
+    let place = placement.name();
+    let busy = placement == Placement::Busy;
+    bench.case(
+        Case::round_trip(format!("{pipe} round-trip {label} {place}"), size, placement)
+            .floor_exchange()
+            .raw("raw pipe", move || round_trip(size, || raw::pipe(capacity, busy)))
+            .ours("ipc-pipe", move || round_trip(size, || ours(capacity, busy)))
+            .peer("plain pipe", move || round_trip(size, || raw::plain(capacity, busy))),
+    );
+    bench.case(
+        Case::one_way(format!("{pipe} one-way {label} {place}"), size, placement)
+            .floor_one_way()
+            .raw("raw pipe", move || one_way(size, raw::pipe(capacity, busy)?))
+            .ours("ipc-pipe", move || one_way(size, ours(capacity, busy)?))
+            .peer("plain pipe", move || one_way(size, raw::plain(capacity, busy)?)),
+    );
+}
+
+/// A call that sends some bytes. It stands behind a function call, as `write` does in C: after a system
+/// call each return costs some 20 ns here, and a subject that happens to be inlined would seem faster.
+type Send = Box<dyn FnMut(&[u8]) -> io::Result<usize>>;
+
+/// A call that receives some bytes.
+type Receive = Box<dyn FnMut(&mut [u8]) -> io::Result<usize>>;
+
+/// The two ends of a one-way channel.
+struct Ends {
+    send: Send,
+    receive: Receive,
+}
+
+/// Ours: the `try_` forms where both sides spin, the plain forms where they sleep.
+fn ours(capacity: usize, busy: bool) -> io::Result<Ends> {
+    let (mut reader, mut writer) = PipeOptions::new().capacity(capacity).create()?;
+    Ok(if busy {
+        Ends {
+            send: Box::new(move |bytes| spin(|| writer.try_write(bytes))),
+            receive: Box::new(move |bytes| spin(|| reader.try_read(bytes))),
+        }
+    } else {
+        Ends {
+            send: Box::new(move |bytes| Ok(writer.write(bytes)?)),
+            receive: Box::new(move |bytes| Ok(reader.read(bytes)?)),
+        }
+    })
+}
+
+/// Asks again for as long as the call would have to wait.
+#[inline]
+fn spin(mut call: impl FnMut() -> ipc_pipe::Result<usize>) -> io::Result<usize> {
+    loop {
+        match call() {
+            Err(Error::WouldBlock) => {}
+            done => return Ok(done?),
+        }
+    }
+}
+
+/// Sends all of `message`.
+#[inline]
+fn send(some: &mut Send, message: &[u8]) -> io::Result<()> {
+    let mut sent = 0;
+    while sent < message.len() {
+        sent += some(&message[sent..])?;
+    }
+    Ok(())
+}
+
+/// Receives a whole message.
+#[inline]
+fn receive(some: &mut Receive, message: &mut [u8]) -> io::Result<()> {
+    let mut got = 0;
+    while got < message.len() {
+        match some(&mut message[got..])? {
+            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+            more => got += more,
+        }
+    }
+    Ok(())
+}
+
+fn round_trip(size: usize, mut make: impl FnMut() -> io::Result<Ends>) -> io::Result<Pair> {
+    let (there, back) = (make()?, make()?);
+    let (mut ask, mut hear) = (there.send, there.receive);
+    let (mut answer, mut learn) = (back.send, back.receive);
+    let (mut near, mut far) = (Buffer::new(size), Buffer::new(size));
+    Ok(Pair::two(
+        move |turns: Turns| {
+            for number in turns.sequence() {
+                turns.fill(&mut near, number);
+                send(&mut ask, &near)?;
+                receive(&mut learn, &mut near)?;
+                turns.check(&near, number)?;
+            }
+            Ok(())
+        },
+        move |turns: Turns| {
+            for number in turns.sequence() {
+                receive(&mut hear, &mut far)?;
+                turns.check(&far, number)?;
+                send(&mut answer, &far)?;
+            }
+            Ok(())
+        },
+    ))
+}
+
+fn one_way(size: usize, ends: Ends) -> io::Result<Pair> {
+    let (mut sender, mut receiver) = (ends.send, ends.receive);
+    let (mut near, mut far) = (Buffer::new(size), Buffer::new(size));
+    Ok(Pair::two(
+        move |turns: Turns| {
+            for number in turns.sequence() {
+                receive(&mut receiver, &mut near)?;
+                turns.check(&near, number)?;
+            }
+            Ok(())
+        },
+        move |turns: Turns| {
+            for number in turns.sequence() {
+                turns.fill(&mut far, number);
+                send(&mut sender, &far)?;
+            }
+            Ok(())
+        },
+    ))
+}
+
+fn alone(size: usize, ends: Ends) -> io::Result<Pair> {
+    let (mut sender, mut receiver) = (ends.send, ends.receive);
+    let mut message = Buffer::new(size);
+    Ok(Pair::alone(move |turns: Turns| {
+        for number in turns.sequence() {
+            turns.fill(&mut message, number);
+            send(&mut sender, &message)?;
+            receive(&mut receiver, &mut message)?;
+            turns.check(&message, number)?;
+        }
+        Ok(())
+    }))
+}

@@ -76,6 +76,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
     /// What `errno` means for `op`.
+    #[cold]
     pub(crate) fn os(op: &'static str, errno: Errno) -> Self {
         match errno {
             Errno::MFILE => Self::Limit {
@@ -90,6 +91,7 @@ impl Error {
         }
     }
 
+    #[inline]
     pub(crate) fn stop(op: &'static str, stop: Stop) -> Self {
         match stop {
             Stop::WouldBlock => Self::WouldBlock,
