@@ -20,7 +20,7 @@ use std::sync::Arc;
 
 use rustix::fs::{AtFlags, CWD, FileType, FlockOperation, MemfdFlags, Mode, OFlags};
 use rustix::fs::{FallocateFlags, fallocate, fchmod, flock, fstat, linkat, memfd_create, open};
-use rustix::fs::{statat, unlinkat};
+use rustix::fs::{fstatvfs, statat, unlinkat};
 use rustix::io::{Errno, retry_on_intr};
 
 use crate::deadline::Deadline;
@@ -319,6 +319,11 @@ fn reserve(file: &OwnedFd, total: u64) -> Result<(), Fault> {
     let limit = rustix::process::getrlimit(rustix::process::Resource::Fsize);
     if limit.current.is_some_and(|most| most < total) {
         return Err(Fault::TooLarge);
+    }
+    // Not a page is taken of what cannot be had whole. No blocks at all: no limit is set.
+    let room = fstatvfs(file).map_err(Fault::of("look for room"))?;
+    if room.f_blocks != 0 && room.f_bavail.saturating_mul(room.f_frsize) < total {
+        return Err(Fault::NoSpace);
     }
     let mut done = 0;
     while done < total {

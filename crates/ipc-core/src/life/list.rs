@@ -37,7 +37,8 @@ unsafe impl Sync for Station {}
 impl Station {
     pub(super) fn new() -> Result<Self, Errno> {
         let access = ProtFlags::READ | ProtFlags::WRITE;
-        let size = rustix::param::page_size();
+        // The kernel rounds it up to a page, here and below.
+        let size = size_of::<Page>();
         // SAFETY: a null hint lets the kernel choose, so no mapping of ours is replaced.
         let base = unsafe { mmap_anonymous(ptr::null_mut(), size, access, MapFlags::PRIVATE) }?;
         let station = Self(NonNull::new(base.cast()).ok_or(Errno::NOMEM)?);
@@ -79,7 +80,7 @@ impl Drop for Station {
     fn drop(&mut self) {
         // SAFETY: `new` mapped it and nobody borrows it any more; the kernel forgot it when the
         // keeper, which was joined, ended.
-        let _ = unsafe { munmap(self.0.as_ptr().cast(), rustix::param::page_size()) };
+        let _ = unsafe { munmap(self.0.as_ptr().cast(), size_of::<Page>()) };
     }
 }
 

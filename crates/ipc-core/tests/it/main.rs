@@ -3,7 +3,9 @@
 mod bell;
 mod deadline;
 mod life_death;
+mod life_step;
 mod name;
 mod owner;
+mod segment;
 mod watch;
 mod world;

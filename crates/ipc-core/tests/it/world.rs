@@ -1,7 +1,7 @@
 //! What the tests of the life table share: a segment with two locks and some words in it.
 #![expect(unsafe_code, reason = "turns places in a segment into references")]
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use ipc_core::Wait;
@@ -10,6 +10,7 @@ use ipc_core::lock::{LockFault, Locked, RawLock};
 use ipc_core::name::Name;
 use ipc_core::segment::{Access, Segment, Spec};
 use rustix::process::Pid;
+use rustix::thread::UnshareFlags;
 
 /// What lives in the body.
 #[repr(C)]
@@ -20,6 +21,11 @@ pub(crate) struct Shared {
 }
 
 pub(crate) const SPEC: Spec = Spec::new(0x1234, 0x5678, size_of::<Shared>());
+
+/// Where the parts of a segment with 60 slots stand.
+const DEATHS: usize = 128;
+const TABLE: usize = 256;
+const BODY: usize = 1280;
 
 /// This process's view of it.
 pub(crate) struct World(pub(crate) Segment);
@@ -72,12 +78,22 @@ impl World {
 
     /// The TID in an owner's slot, as its own PID namespace counts.
     pub(crate) fn tid_of(&self, owner: OwnerId) -> u32 {
-        // SAFETY: the table begins 256 bytes into the mapping, 1280 - 256 bytes before the body, and
-        // has 16 bytes a slot; an aligned, relaxed load of a word that is mapped.
-        let slot = unsafe { self.0.body().sub(1280 - 256).add(owner.slot() * 16) };
-        // SAFETY: see above; only the 64-bit atomic is formed.
-        let word = unsafe { slot.cast::<std::sync::atomic::AtomicU64>().as_ref() };
-        u32::try_from(word.load(Ordering::Relaxed) & 0x3fff_ffff).expect("a half")
+        u32::try_from(self.control_word(TABLE + owner.slot() * 16) & 0x3fff_ffff).expect("a half")
+    }
+
+    /// All that others can see: the control part and the lock.
+    pub(crate) fn picture(&self) -> Vec<u64> {
+        let lock = u64::from(self.word().load(Ordering::Relaxed));
+        (DEATHS..BODY).step_by(8).map(|at| self.control_word(at)).chain([lock]).collect()
+    }
+
+    fn control_word(&self, at: usize) -> u64 {
+        assert!(at < BODY);
+        // SAFETY: the body stands `BODY` bytes behind the start of the mapping: the place is in it.
+        let place = unsafe { self.0.body().sub(BODY - at) };
+        // SAFETY: 8 bytes, aligned, that only atomics of at least this process's size write; `self`
+        // keeps the mapping.
+        unsafe { place.cast::<AtomicU64>().as_ref() }.load(Ordering::Relaxed)
     }
 }
 
@@ -96,6 +112,12 @@ fn sleeps(pid: i32) -> bool {
         let call = std::fs::read_to_string(format!("/proc/{pid}/task/{thread}/syscall"));
         name != KEEPER && call.is_ok_and(|call| call.starts_with(&waitv))
     })
+}
+
+/// Gives the calling thread namespaces of its own.
+pub(crate) fn unshare(namespaces: UnshareFlags) -> rustix::io::Result<()> {
+    // SAFETY: no namespace flag takes the descriptor table or memory apart.
+    unsafe { rustix::thread::unshare_unsafe(namespaces) }
 }
 
 /// The name of the keeper thread.
