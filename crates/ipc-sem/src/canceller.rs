@@ -1,10 +1,11 @@
 //! Ending a wait from outside: one private word that waits on futexes look at beside their own.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use ipc_core::deadline::{Deadline, timespec};
+use ipc_core::life::sleep::CancelWord;
 use rustix::thread::futex;
 
 /// The longest single sleep. After it a sleeper looks again, whoever died meanwhile.
@@ -39,30 +40,27 @@ pub(crate) const SHORT_SLICE: Duration = Duration::from_millis(10);
 #[derive(Clone, Debug)]
 pub struct Canceller(Arc<Flag>);
 
-/// 1: a cancellation nobody has taken yet. Set by `cancel` (Release), cleared by `take` (Acquire);
-/// sleepers wait on it by its futex while it is 0.
+/// The word that `cancel` sets and `take` clears; sleepers wait on it by its futex while it is 0.
 #[derive(Debug, Default)]
-pub(crate) struct Flag(AtomicU32);
+pub(crate) struct Flag(CancelWord);
 
 impl Canceller {
     /// Ends the current or the next wait.
     pub fn cancel(&self) {
-        self.0.0.store(1, Ordering::Release);
-        // All: which of several sleepers takes it is decided by the swap in `take`. The only errors
-        // are for a word that is not mapped.
-        let _ = futex::wake(&self.0.0, futex::Flags::PRIVATE, u32::MAX >> 1);
+        // Wakes all: which of several sleepers takes it is decided in `take`.
+        self.0.0.cancel();
     }
 }
 
 impl Flag {
     /// Takes a cancellation that was asked for.
     pub(crate) fn take(&self) -> bool {
-        self.0.load(Ordering::Relaxed) != 0 && self.0.swap(0, Ordering::Acquire) != 0
+        self.0.take()
     }
 
     /// The word, for a wait on several.
     pub(crate) fn word(&self) -> &AtomicU32 {
-        &self.0
+        self.0.word()
     }
 }
 
@@ -77,6 +75,11 @@ impl Cancel {
 
     pub(crate) fn flag(&self) -> Option<&Flag> {
         self.0.get().map(AsRef::as_ref)
+    }
+
+    /// The word, if there is a canceller.
+    pub(crate) fn word(&self) -> Option<&CancelWord> {
+        self.flag().map(|flag| &flag.0)
     }
 
     /// Takes a cancellation that was asked for.

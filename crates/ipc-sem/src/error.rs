@@ -5,6 +5,7 @@ use std::io;
 
 use ipc_core::errno::describe;
 use ipc_core::name::Fault;
+use ipc_core::segment::Fault as SegmentFault;
 use rustix::io::Errno;
 
 /// What can go wrong with a semaphore or a lock.
@@ -96,6 +97,36 @@ pub enum Error {
         /// Bytes it must have.
         want: u64,
     },
+    /// The object is whole, but of another kind, layout, version or byte order.
+    Mismatch {
+        /// Its name.
+        name: String,
+        /// What is other about it.
+        reason: String,
+    },
+    /// This process was forked from the one that holds the object: a child owns nothing. Open it anew
+    /// after `exec`.
+    NotOwner {
+        /// The object's name.
+        name: String,
+    },
+    /// The address does not lie in a segment of this process.
+    NotInSegment {
+        /// What was to be there.
+        what: &'static str,
+    },
+    /// As many live processes use the object as it has places for.
+    TooManyPeers {
+        /// Its name.
+        name: String,
+        /// How many places it has.
+        slots: usize,
+    },
+    /// A process that takes part in the barrier died: it opens for nobody any more.
+    Broken {
+        /// Its name.
+        name: String,
+    },
     /// Others created and removed the object again and again while this call tried to open it.
     Contended {
         /// Its name.
@@ -166,6 +197,41 @@ impl Error {
         Self::Limit { which, raise, source: errno.into() }
     }
 
+    /// What is wrong with the segment that `name` lives in.
+    #[cold]
+    pub(crate) fn segment(op: &'static str, name: &str, fault: SegmentFault) -> Self {
+        use SegmentFault as F;
+        let name = name.to_owned();
+        match fault {
+            F::NotFound => Self::NotFound { name },
+            F::AlreadyExists => Self::AlreadyExists { name },
+            F::NotAFile => Self::Corrupt { name, reason: "it is not a regular file" },
+            F::WrongOwner { uid } => Self::WrongOwner { name, uid },
+            F::WrongMode { .. } => {
+                Self::Corrupt { name, reason: "its mode is none that this crate gives" }
+            }
+            F::Truncated { size, needed } => Self::Truncated { name, got: size, want: needed },
+            F::NotOurs => Self::Corrupt { name, reason: "it does not begin as a segment does" },
+            F::Corrupt { what } => Self::Corrupt { name, reason: what },
+            F::Endian | F::Version { .. } | F::Kind { .. } | F::Layout { .. } => {
+                Self::Mismatch { name, reason: fault.to_string() }
+            }
+            F::NoSpace => Self::NoSpace { name },
+            F::TooLarge => Self::limit(
+                Errno::FBIG,
+                "RLIMIT_FSIZE (largest file of this process)",
+                "raise it with `ulimit -f` or setrlimit(2)",
+            ),
+            F::TooManyPeers { slots } => Self::TooManyPeers { name, slots },
+            F::Contended => Self::Contended { name },
+            F::Forked => Self::NotOwner { name },
+            F::Os { op: step, errno } => {
+                let op = if matches!(errno, Errno::ACCESS | Errno::PERM) { op } else { step };
+                Self::os(op, &name, errno)
+            }
+        }
+    }
+
     pub(crate) fn name(name: &str, fault: Fault) -> Self {
         Self::InvalidName { name: name.to_owned(), reason: fault.to_string() }
     }
@@ -215,6 +281,25 @@ impl fmt::Display for Error {
             Self::Truncated { name, got, want } => {
                 write!(f, "open {name}: it has {got} bytes, not {want} (EINVAL)")
             }
+            Self::Mismatch { name, reason } => {
+                write!(f, "open {name}: {reason}; use a program of its version (EPROTOTYPE)")
+            }
+            Self::NotOwner { name } => write!(
+                f,
+                "use {name}: this process was forked from the one that opened it; exec, and open it \
+                 anew (EPERM)"
+            ),
+            Self::NotInSegment { what } => write!(
+                f,
+                "use {what} in memory: the address is not inside a segment of this process (EFAULT)"
+            ),
+            Self::TooManyPeers { name, slots } => write!(
+                f,
+                "open {name}: all its {slots} places are taken by live processes; end one (EUSERS)"
+            ),
+            Self::Broken { name } => {
+                write!(f, "wait at {name}: a participant died; make a new barrier (EOWNERDEAD)")
+            }
             Self::Contended { name } => {
                 write!(f, "open {name}: others create and remove it all the time (EBUSY)")
             }
@@ -257,6 +342,11 @@ impl From<Error> for io::Error {
             Error::Overflow { .. } => Errno::OVERFLOW,
             Error::Removed { .. } => Errno::IDRM,
             Error::NotRecoverable { .. } => Errno::NOTRECOVERABLE,
+            Error::Mismatch { .. } => Errno::PROTOTYPE,
+            Error::NotOwner { .. } => Errno::PERM,
+            Error::NotInSegment { .. } => Errno::FAULT,
+            Error::TooManyPeers { .. } => Errno::USERS,
+            Error::Broken { .. } => Errno::OWNERDEAD,
             Error::Deadlock { .. } => Errno::DEADLK,
             Error::Contended { .. } => Errno::BUSY,
             Error::NoSpace { .. } => Errno::NOSPC,

@@ -3,8 +3,8 @@
 
 use std::sync::atomic::Ordering;
 
-use ipc_core::lock::Locked;
 use ipc_core::life::ByHand;
+use ipc_core::lock::Locked;
 use ipc_core::segment::Segment;
 use ipc_devkit::step::{Stepper, mark, this_thread};
 use ipc_devkit::{Child, Parent, processes, scratch};
