@@ -31,6 +31,7 @@ pub(crate) fn without_sigpipe<T>(call: impl FnOnce() -> Result<T, Errno>) -> Res
 
 /// Runs `call` with all signals blocked in this thread, except those that the C library keeps for
 /// itself: a thread that `call` starts never runs the program's handlers.
+#[cfg(not(loom))]
 pub(crate) fn with_signals_blocked<T>(call: impl FnOnce() -> T) -> T {
     let mut all = sigset(&[]);
     // SAFETY: `sigfillset` writes the set it is given; it is live.

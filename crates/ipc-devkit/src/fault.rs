@@ -175,8 +175,7 @@ impl Drop for NofileLimit {
 /// ```
 #[must_use]
 pub fn in_fork(child: impl FnOnce() -> bool) -> bool {
-    let status =
-        sys::fork_and_wait(child).unwrap_or_else(|error: io::Error| panic!("fork: {error}"));
+    let status = sys::fork_and_wait(child).unwrap_or_else(|error| panic!("fork: {error}"));
     assert!(libc::WIFEXITED(status), "a signal ended the forked child: {status:#x}");
     libc::WEXITSTATUS(status) == 0
 }

@@ -12,7 +12,7 @@ use ipc_devkit::{Child, Parent, processes, scratch};
 use crate::world::{World, named};
 
 /// One process a point: as many as start and end in a few seconds.
-const POINTS: usize = 120;
+const POINTS: usize = 48;
 
 /// Attaches and detaches, locks and unlocks, with a mark between all of them.
 fn victim(mut parent: Parent, _: usize) {

@@ -3,6 +3,7 @@
 mod bell;
 mod deadline;
 mod life_death;
+mod life_place;
 mod life_step;
 mod name;
 mod owner;
