@@ -42,7 +42,8 @@ pub use options::RobustMutexOptions;
 /// ```
 ///
 /// The data it protects is elsewhere, in memory that all share. Dropping the handle unlocks nothing;
-/// dropping the guard does. A fork's child does not hold what its parent holds. exec counts as death.
+/// dropping the guard does. A fork's child does not hold what its parent holds. exec by the main thread counts
+/// as death; the kernel misses it when another thread calls exec with the lock held.
 ///
 /// # Linux
 /// [`pthread_mutexattr_setrobust(3)`](https://man7.org/linux/man-pages/man3/pthread_mutexattr_setrobust.3.html),
@@ -203,7 +204,7 @@ impl RobustMutex {
             return Err(LockError::Failed(Error::Cancelled));
         }
         let got = match (self.raw.try_lock(), wait) {
-            (Err(Errno::BUSY), Wait::Until(deadline)) => self.sleep(deadline)?,
+            (Err(Errno::TIMEDOUT), Wait::Until(deadline)) => self.sleep(deadline)?,
             (Ok(got), _) => got,
             (Err(errno), _) => return Err(LockError::Failed(self.refused(errno))),
         };
@@ -236,7 +237,7 @@ impl RobustMutex {
     fn refused(&self, errno: Errno) -> Error {
         let name = self.shown.clone();
         match errno {
-            Errno::BUSY => Error::WouldBlock,
+            Errno::TIMEDOUT => Error::WouldBlock,
             Errno::DEADLK => Error::Deadlock { name },
             Errno::NOTRECOVERABLE => Error::NotRecoverable { name },
             _ => Error::os("lock", &name, errno),
