@@ -76,7 +76,8 @@ pub struct RobustMutex {
     /// `None`: memory of the caller's.
     map: Option<Map>,
     /// Guards of this handle, leaked ones included. While it is not 0 the mapping stays: the
-    /// owner's list runs through it. Relaxed: the last guard and the drop are ordered by the borrow.
+    /// owner's list runs through it. Changed only by who holds the mutex, read by the drop; Relaxed,
+    /// because the mutex and the borrow order them.
     held: AtomicU32,
     cancel: Cancel,
     shown: String,
@@ -208,7 +209,7 @@ impl RobustMutex {
             (Ok(got), _) => got,
             (Err(errno), _) => return Err(LockError::Failed(self.refused(errno))),
         };
-        self.held.fetch_add(1, Ordering::Relaxed);
+        self.count(1);
         let guard = RobustGuard { mutex: self, thread: PhantomData };
         match got {
             Got::Clean => Ok(guard),
@@ -217,6 +218,13 @@ impl RobustMutex {
                 Err(LockError::OwnerDied(guard))
             }
         }
+    }
+
+    /// Counts guards. Only the thread that holds the mutex does, so a load and a store will do.
+    #[inline]
+    fn count(&self, by: i32) {
+        let held = self.held.load(Ordering::Relaxed);
+        self.held.store(held.wrapping_add_signed(by), Ordering::Relaxed);
     }
 
     #[cold]
@@ -268,9 +276,9 @@ impl RobustGuard<'_> {
 
 impl Drop for RobustGuard<'_> {
     fn drop(&mut self) {
+        self.mutex.count(-1);
         // EPERM: this is a fork's child, which does not hold what its parent locked.
         let _ = self.mutex.raw.unlock();
-        self.mutex.held.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -190,29 +190,26 @@ impl SysvSet {
         };
         group[..front.len()].copy_from_slice(front);
         group[front.len()..].copy_from_slice(ops);
-        match wait {
-            Wait::No => self.run_now(group),
-            Wait::Until(deadline) => self.run_until(group, deadline),
+        self.alive()?;
+        if wait != Wait::No && self.cancel.take() {
+            return Err(Error::Cancelled);
         }
-    }
-
-    #[inline]
-    fn run_now(&self, group: &mut [Op]) -> Result<()> {
-        for op in group.iter_mut() {
+        // First without waiting: that is the cheaper call where nobody has to.
+        for op in group[front.len()..].iter_mut() {
             op.sem_flg |= NOWAIT;
         }
-        self.alive()?;
-        match sysv::apply(self.id, group, None) {
-            Ok(()) => Ok(()),
-            Err(Errno::AGAIN) => Err(self.same().err().unwrap_or(Error::WouldBlock)),
-            Err(errno) => Err(self.refused(errno)),
+        match (sysv::apply(self.id, group, None), wait) {
+            (Ok(()), _) => Ok(()),
+            (Err(Errno::AGAIN), Wait::No) => Err(self.same().err().unwrap_or(Error::WouldBlock)),
+            (Err(Errno::AGAIN), Wait::Until(deadline)) => self.sleep(group, front.len(), deadline),
+            (Err(errno), _) => Err(self.refused(errno)),
         }
     }
 
-    fn run_until(&self, group: &mut [Op], deadline: Deadline) -> Result<()> {
-        self.alive()?;
-        if self.cancel.take() {
-            return Err(Error::Cancelled);
+    #[cold]
+    fn sleep(&self, group: &mut [Op], front: usize, deadline: Deadline) -> Result<()> {
+        for op in group[front..].iter_mut() {
+            op.sem_flg &= !NOWAIT;
         }
         loop {
             match sysv::apply(self.id, group, Some(deadline.slice(self.cancel.slice()))) {
