@@ -172,8 +172,9 @@ impl SysvSet {
         self.cancel.canceller()
     }
 
-    #[inline]
+    #[inline(always)]
     fn run(&self, ops: &[Op], wait: Wait) -> Result<()> {
+        // Inlined with all it calls: after a system call each return to a caller costs some 20 ns.
         if ops.iter().any(|op| op.sem_num >= self.count) {
             return Err(Error::InvalidArgument { what: "use semaphore set: no such semaphore" });
         }
@@ -198,10 +199,17 @@ impl SysvSet {
         for op in group[front.len()..].iter_mut() {
             op.sem_flg |= NOWAIT;
         }
-        match (sysv::apply(self.id, group, None), wait) {
+        match (sysv::apply_now(self.id, group), wait) {
             (Ok(()), _) => Ok(()),
             (Err(Errno::AGAIN), Wait::No) => Err(self.same().err().unwrap_or(Error::WouldBlock)),
-            (Err(Errno::AGAIN), Wait::Until(deadline)) => self.sleep(group, front.len(), deadline),
+            (Err(Errno::AGAIN), Wait::Until(deadline)) => {
+                // Where both sides share a processor, this is where the other one releases.
+                rustix::thread::sched_yield();
+                match sysv::apply_now(self.id, group) {
+                    Ok(()) => Ok(()),
+                    Err(_) => self.sleep(group, front.len(), deadline),
+                }
+            }
             (Err(errno), _) => Err(self.refused(errno)),
         }
     }
@@ -212,7 +220,7 @@ impl SysvSet {
             op.sem_flg &= !NOWAIT;
         }
         loop {
-            match sysv::apply(self.id, group, Some(deadline.slice(self.cancel.slice()))) {
+            match sysv::apply(self.id, group, deadline.slice(self.cancel.slice())) {
                 Ok(()) => return Ok(()),
                 // The slice is over, or the set is another one by now.
                 Err(Errno::AGAIN) => self.same()?,

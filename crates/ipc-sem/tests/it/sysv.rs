@@ -79,8 +79,9 @@ fn a_dead_creators_set_is_taken_over_once() {
 
 /// Makes the set of `key` with one semaphore, but stops before its first values.
 fn half_created(key: Key) {
-    // semtimedop is what sets the first values; without it creation stops in the middle, and its
-    // attempt to clean up is refused too.
+    // semop is what sets the first values; without it creation stops in the middle, and its attempt
+    // to clean up is refused too.
+    fault::deny_syscall(libc::SYS_semop, libc::EPERM);
     fault::deny_syscall(libc::SYS_semtimedop, libc::EPERM);
     fault::deny_syscall(libc::SYS_semctl, libc::EPERM);
     assert!(SysvSet::create(key, &[3]).is_err());
