@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ipc_devkit::{alone, fault, scratch, two_process};
+use ipc_devkit::{Parent, alone, fault, processes, scratch, two_process};
 use ipc_sem::{Error, Key, NamedSemaphore, NamedSemaphoreOptions, Ops, SysvOptions, SysvSet};
 
 use crate::{Removed, key, own_ipc_namespace};
@@ -352,6 +352,189 @@ fn ltp_sem_nstest() {
                 assert!(matches!(other.acquire(0), Err(Error::Removed { .. })));
             }
             parent.tell("done");
+        },
+    );
+}
+
+/// The set whose number the parent half tells.
+fn told(parent: &mut Parent) -> SysvSet {
+    SysvSet::from_id(parent.hear().parse().expect("number")).expect("open")
+}
+
+/// Producers and consumers over a bounded buffer end, with every item consumed once.
+#[test]
+fn posix_sem_conpro() {
+    const ITEMS: u16 = 200;
+    processes(
+        "suites::posix_sem_conpro",
+        4,
+        |mut children| {
+            // 0: free places, 1: items, 2: produced, 3: consumed.
+            let set = Removed(SysvSet::private(&[5, 0, 0, 0]).expect("create"));
+            for child in &mut children {
+                child.tell(&set.id().to_string());
+            }
+            for child in &mut children {
+                assert_eq!(child.hear(), "done");
+            }
+            assert_eq!(set.values().expect("values"), [5, 0, 2 * ITEMS, 2 * ITEMS]);
+        },
+        |mut parent, index| {
+            let set = told(&mut parent);
+            let produce = Ops::new().p(0, 1).v(1, 1).v(2, 1);
+            let consume = Ops::new().p(1, 1).v(0, 1).v(3, 1);
+            for _ in 0..ITEMS {
+                set.apply(if index < 2 { &produce } else { &consume }).expect("one item");
+            }
+            parent.tell("done");
+        },
+    );
+}
+
+/// Philosophers end though one is killed with both forks in hand: undo puts them back.
+#[test]
+fn posix_sem_philosopher() {
+    const SEATS: usize = 5;
+    processes(
+        "suites::posix_sem_philosopher",
+        SEATS,
+        |mut children| {
+            let set = Removed(SysvSet::private(&[1; SEATS]).expect("create"));
+            for child in &mut children {
+                child.tell(&set.id().to_string());
+            }
+            assert_eq!(children[0].hear(), "eating");
+            children[0].kill();
+            for child in &mut children[1..] {
+                assert_eq!(child.hear(), "full");
+            }
+            assert_eq!(set.values().expect("values"), [1; SEATS]);
+        },
+        |mut parent, index| {
+            let set = told(&mut parent);
+            let seat = u16::try_from(index).expect("few");
+            let next = (seat + 1) % set.count();
+            let take = Ops::new().p(seat, 1).undo().p(next, 1).undo();
+            let give = Ops::new().v(seat, 1).undo().v(next, 1).undo();
+            for _ in 0..100 {
+                set.apply(&take).expect("both forks");
+                if index == 0 {
+                    parent.tell("eating");
+                    let _ = parent.hear();
+                }
+                set.apply(&give).expect("put back");
+            }
+            parent.tell("full");
+        },
+    );
+}
+
+/// Readers and writers end though a writer is killed inside: nobody reads while one writes.
+#[test]
+fn posix_sem_readerwriter() {
+    processes(
+        "suites::posix_sem_readerwriter",
+        5,
+        |mut children| {
+            // 0: readers inside, 1: writers inside.
+            let set = Removed(SysvSet::private(&[0, 0]).expect("create"));
+            for child in &mut children {
+                child.tell(&set.id().to_string());
+                if child.hear() == "writing" {
+                    child.kill();
+                }
+            }
+            for child in &mut children[1..] {
+                assert_eq!(child.hear(), "done");
+            }
+            assert_eq!(set.values().expect("values"), [0, 0]);
+        },
+        |mut parent, index| {
+            let set = told(&mut parent);
+            let read = Ops::new().zero(1).v(0, 1).undo();
+            let write = Ops::new().zero(0).zero(1).v(1, 1).undo();
+            if index == 0 {
+                set.apply(&write).expect("write");
+                parent.tell("writing");
+                let _ = parent.hear();
+            }
+            parent.tell("started");
+            for _ in 0..100 {
+                if index < 3 {
+                    set.apply(&write).expect("write");
+                    assert_eq!(set.values().expect("values"), [0, 1]);
+                    set.apply(&Ops::new().p(1, 1).undo()).expect("end");
+                } else {
+                    set.apply(&read).expect("read");
+                    assert_eq!(set.value(1).expect("value"), 0, "nobody writes");
+                    set.apply(&Ops::new().p(0, 1).undo()).expect("end");
+                }
+            }
+            parent.tell("done");
+        },
+    );
+}
+
+/// The barber sleeps while nobody is there, and every customer who found a chair is shaved.
+#[test]
+fn posix_sem_sleepingbarber() {
+    processes(
+        "suites::posix_sem_sleepingbarber",
+        4,
+        |mut children| {
+            let names: Vec<_> = ["chairs", "customers", "shaved"].map(scratch::name).into();
+            for (name, value) in names.iter().zip([2, 0, 0]) {
+                NamedSemaphore::create(name, value).expect("create");
+            }
+            for child in &mut children {
+                child.tell(&names.join(" "));
+            }
+            let shaved: u32 = children[1..]
+                .iter_mut()
+                .map(|child| child.hear().parse::<u32>().expect("a count"))
+                .sum();
+            children[0].tell(&shaved.to_string());
+            assert_eq!(children[0].hear(), "closed");
+            assert_eq!(NamedSemaphore::open(&names[0]).expect("open").value(), 2);
+            for name in &names {
+                gone(name);
+            }
+        },
+        |mut parent, index| {
+            let names = parent.hear();
+            let open = |name| NamedSemaphore::open(name).expect("open");
+            let [chairs, customers, shaved] =
+                <[NamedSemaphore; 3]>::try_from(names.split(' ').map(open).collect::<Vec<_>>())
+                    .expect("three");
+            let mut count = 0u32;
+            if index == 0 {
+                let closing = customers.canceller();
+                std::thread::scope(|scope| {
+                    let barber = scope.spawn(|| {
+                        let mut count = 0u32;
+                        while customers.acquire().is_ok() {
+                            chairs.release().expect("the customer leaves the chair");
+                            shaved.release().expect("shave");
+                            count += 1;
+                        }
+                        count
+                    });
+                    let said: u32 = parent.hear().parse().expect("a count");
+                    closing.cancel();
+                    assert_eq!(barber.join().expect("no panic"), said);
+                });
+                parent.tell("closed");
+            } else {
+                for _ in 0..200 {
+                    // No free chair: this customer goes away.
+                    if chairs.try_acquire().is_ok() {
+                        customers.release().expect("wake the barber");
+                        shaved.acquire().expect("be shaved");
+                        count += 1;
+                    }
+                }
+                parent.tell(&count.to_string());
+            }
         },
     );
 }
