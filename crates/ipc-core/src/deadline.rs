@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use rustix::time::Timespec;
+use rustix::event::Timespec;
 
 /// The instant at which a wait gives up. It may be "never".
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -10,9 +10,17 @@ pub mod deadline;
 pub mod errno;
 pub mod fence;
 pub mod frames;
+#[cfg(not(loom))]
+pub mod life;
+#[cfg(not(loom))]
+pub mod lock;
 pub mod name;
 pub mod owner;
 pub mod pipe_end;
+#[cfg(not(loom))]
+pub mod safe;
+#[cfg(not(loom))]
+pub mod segment;
 pub mod wait;
 pub mod watch;
 

@@ -173,7 +173,8 @@ fn still_there(file: &OwnedFd, path: &Path) -> Result<bool, Errno> {
     }
 }
 
-fn pause(deadline: Deadline) {
+/// A millisecond, or less if the deadline comes first: for what nothing announces.
+pub(crate) fn pause(deadline: Deadline) {
     let millisecond = deadline.slice(std::time::Duration::from_millis(1));
     let _ = rustix::event::poll(&mut [], Some(&crate::deadline::timespec(millisecond)));
 }

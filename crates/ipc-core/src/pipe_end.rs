@@ -55,15 +55,23 @@ pub struct PipeEnd {
     fd: OwnedFd,
     /// The same pipe with `O_NONBLOCK`, where the kernel refuses `RWF_NOWAIT` on `fd`.
     private: Option<OwnedFd>,
-    /// What else ends a wait.
-    pub watch: Watch,
+    watch: Watch,
+    /// Nothing but the pipe ends a wait, and the kernel keeps SIGPIPE back: no call needs any care.
+    /// One flag, because each branch after a system call costs some nanoseconds.
+    carefree: bool,
 }
 
 impl PipeEnd {
     /// Takes an end as it is.
     #[must_use]
     pub fn new(fd: OwnedFd) -> Self {
-        Self { fd, private: None, watch: Watch::default() }
+        Self { fd, private: None, watch: Watch::default(), carefree: has_nosignal() }
+    }
+
+    /// What else ends a wait, to be added to.
+    pub fn watch_mut(&mut self) -> &mut Watch {
+        self.carefree = false;
+        &mut self.watch
     }
 
     /// Gives the descriptor back as it came.
@@ -81,7 +89,7 @@ impl PipeEnd {
     /// See [`Stop`]; never `Closed`.
     #[inline(always)]
     pub fn read(&mut self, buf: &mut [u8], wait: Wait) -> Result<usize, Stop> {
-        if self.watch.is_empty() {
+        if self.carefree {
             if wait == Wait::FOREVER {
                 // Nothing else can end this wait, so the kernel's own is the cheapest.
                 if let Ok(n) = read(&self.fd, &mut *buf) {
@@ -108,6 +116,12 @@ impl PipeEnd {
         bufs: &mut [IoSliceMut<'_>],
         wait: Wait,
     ) -> Result<usize, Stop> {
+        if wait == Wait::FOREVER && self.watch.is_empty() {
+            match readv(&self.fd, bufs) {
+                Err(Errno::INTR | Errno::AGAIN) => {}
+                done => return Ok(done?),
+            }
+        }
         if wait != Wait::No && self.watch.cancelled() {
             return Err(Stop::Cancelled);
         }
@@ -148,7 +162,7 @@ impl PipeEnd {
     /// See [`Stop`].
     #[inline(always)]
     pub fn write_vectored(&mut self, bufs: &[IoSlice<'_>], wait: Wait) -> Result<usize, Stop> {
-        if self.watch.is_empty() && has_nosignal() {
+        if self.carefree {
             if wait == Wait::FOREVER {
                 if let Ok(n) = pwritev2(&self.fd, bufs, CURRENT, NOSIGNAL) {
                     return Ok(n);

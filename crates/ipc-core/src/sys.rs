@@ -29,6 +29,22 @@ pub(crate) fn without_sigpipe<T>(call: impl FnOnce() -> Result<T, Errno>) -> Res
     done
 }
 
+/// Runs `call` with all signals blocked in this thread, except those that the C library keeps for
+/// itself: a thread that `call` starts never runs the program's handlers.
+#[cfg(not(loom))]
+pub(crate) fn with_signals_blocked<T>(call: impl FnOnce() -> T) -> T {
+    let mut all = sigset(&[]);
+    // SAFETY: `sigfillset` writes the set it is given; it is live.
+    unsafe { libc::sigfillset(&raw mut all) };
+    let mut before = MaybeUninit::<libc::sigset_t>::uninit();
+    // SAFETY: `pthread_sigmask` reads the first set and writes the second; both are live.
+    unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, &raw const all, before.as_mut_ptr()) };
+    let done = call();
+    // SAFETY: the first `pthread_sigmask` wrote `before`; it cannot fail. A null old set is allowed.
+    unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, before.as_ptr(), ptr::null_mut()) };
+    done
+}
+
 fn sigset(signals: &[libc::c_int]) -> libc::sigset_t {
     let mut set = MaybeUninit::<libc::sigset_t>::uninit();
     // SAFETY: `sigemptyset` writes the whole set it is given; it is live.

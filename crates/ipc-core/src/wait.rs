@@ -3,7 +3,7 @@
 //! The word under the wait belongs to the caller; this file owns the *bell*, one 32-bit word beside
 //! it. A sleeper announces itself on the bell, fences, looks a last time and sleeps on the bell. The
 //! other side publishes and rings: with nobody asleep that is one load and no fence (see
-//! [`fence`](crate::fence)).
+//! [`fence`]).
 //!
 //! No sleep is longer than [`SLICE`]: a ringer can be killed between taking the announcement away and
 //! waking the sleeper, and then nobody else would.

@@ -160,6 +160,26 @@ impl Drop for NofileLimit {
     }
 }
 
+/// Runs `child` in a forked child, which ends with it; true if it returned true.
+///
+/// The other threads do not exist there: `child` may only do what is async-signal-safe. No allocation,
+/// no lock, no panic.
+///
+/// # Panics
+/// If the kernel refuses, or a signal ended the child.
+///
+/// # Examples
+/// ```
+/// let parent = std::process::id();
+/// assert!(ipc_devkit::fault::in_fork(|| std::process::id() != parent));
+/// ```
+#[must_use]
+pub fn in_fork(child: impl FnOnce() -> bool) -> bool {
+    let status = sys::fork_and_wait(child).unwrap_or_else(|error| panic!("fork: {error}"));
+    assert!(libc::WIFEXITED(status), "a signal ended the forked child: {status:#x}");
+    libc::WEXITSTATUS(status) == 0
+}
+
 /// Forks a child that does nothing but hold a copy of every descriptor and mapping of this process.
 ///
 /// # Panics

@@ -15,6 +15,7 @@ mod leaks;
 mod peer;
 pub mod scratch;
 mod skip;
+pub mod step;
 mod sys;
 pub mod watchdog;
 

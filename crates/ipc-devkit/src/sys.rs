@@ -172,3 +172,40 @@ pub(crate) fn install_filter(filter: &[sock_filter]) -> io::Result<()> {
     };
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
+
+/// Runs `child` in a forked child and returns its exit status as `waitpid(2)` has it.
+pub(crate) fn fork_and_wait(child: impl FnOnce() -> bool) -> io::Result<c_int> {
+    // SAFETY: the callers promise that `child` does only what a forked child may.
+    #[expect(clippy::disallowed_methods, reason = "the point is a child that inherits everything")]
+    let pid = check(unsafe { libc::fork() })?;
+    if pid == 0 {
+        let done = child();
+        // SAFETY: `_exit` never returns and runs no destructors, which belong to the parent.
+        unsafe { libc::_exit(c_int::from(!done)) }
+    }
+    let mut status = 0;
+    // SAFETY: `waitpid` writes the status, which is live.
+    check(unsafe { libc::waitpid(pid, &raw mut status, 0) })?;
+    Ok(status)
+}
+
+/// A request of `ptrace(2)` that takes no address: `data` is a number.
+pub(crate) fn ptrace(request: libc::c_uint, tid: libc::pid_t, data: usize) -> io::Result<()> {
+    let none = std::ptr::null_mut::<libc::c_void>();
+    // SAFETY: the requests of `step` (seize, continue, step) touch no memory of this process.
+    let done = unsafe { libc::ptrace(request, tid, none, data) };
+    if done == -1 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+/// Waits for the next stop, or the end, of a traced thread.
+pub(crate) fn wait_thread(tid: libc::pid_t) -> io::Result<c_int> {
+    let mut status = 0;
+    loop {
+        // SAFETY: `waitpid` writes the status, which is live.
+        let done = unsafe { libc::waitpid(tid, &raw mut status, libc::__WALL) };
+        match check(done) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            done => return done.map(|_| status),
+        }
+    }
+}

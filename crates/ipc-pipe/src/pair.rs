@@ -238,7 +238,7 @@ macro_rules! both_ends {
             /// # Errors
             /// `Limit`: no descriptor could be had for it.
             pub fn canceller(&mut self) -> Result<Canceller> {
-                let made = self.0.watch.canceller();
+                let made = self.0.watch_mut().canceller();
                 made.map(Canceller).map_err(|errno| Error::os("create canceller", errno))
             }
 
@@ -261,7 +261,7 @@ macro_rules! both_ends {
                 let pid = pid.ok_or_else(|| Error::os(op, Errno::INVAL))?;
                 match pidfd_open(pid, PidfdFlags::empty()) {
                     Ok(pidfd) => {
-                        self.0.watch.set_peer(pidfd);
+                        self.0.watch_mut().set_peer(pidfd);
                         Ok(())
                     }
                     Err(Errno::SRCH) => Err(Error::Closed { peer_died: true }),
