@@ -42,7 +42,8 @@ pub use options::RobustMutexOptions;
 /// ```
 ///
 /// The data it protects is elsewhere, in memory that all share. Dropping the handle unlocks nothing;
-/// dropping the guard does. A fork's child does not hold what its parent holds. exec counts as death.
+/// dropping the guard does. A fork's child does not hold what its parent holds. exec by the main thread counts
+/// as death; the kernel misses it when another thread calls exec with the lock held.
 ///
 /// # Linux
 /// [`pthread_mutexattr_setrobust(3)`](https://man7.org/linux/man-pages/man3/pthread_mutexattr_setrobust.3.html),
@@ -75,7 +76,8 @@ pub struct RobustMutex {
     /// `None`: memory of the caller's.
     map: Option<Map>,
     /// Guards of this handle, leaked ones included. While it is not 0 the mapping stays: the
-    /// owner's list runs through it. Relaxed: the last guard and the drop are ordered by the borrow.
+    /// owner's list runs through it. Changed only by who holds the mutex, read by the drop; Relaxed,
+    /// because the mutex and the borrow order them.
     held: AtomicU32,
     cancel: Cancel,
     shown: String,
@@ -203,11 +205,11 @@ impl RobustMutex {
             return Err(LockError::Failed(Error::Cancelled));
         }
         let got = match (self.raw.try_lock(), wait) {
-            (Err(Errno::BUSY), Wait::Until(deadline)) => self.sleep(deadline)?,
+            (Err(Errno::TIMEDOUT), Wait::Until(deadline)) => self.sleep(deadline)?,
             (Ok(got), _) => got,
             (Err(errno), _) => return Err(LockError::Failed(self.refused(errno))),
         };
-        self.held.fetch_add(1, Ordering::Relaxed);
+        self.count(1);
         let guard = RobustGuard { mutex: self, thread: PhantomData };
         match got {
             Got::Clean => Ok(guard),
@@ -216,6 +218,13 @@ impl RobustMutex {
                 Err(LockError::OwnerDied(guard))
             }
         }
+    }
+
+    /// Counts guards. Only the thread that holds the mutex does, so a load and a store will do.
+    #[inline]
+    fn count(&self, by: i32) {
+        let held = self.held.load(Ordering::Relaxed);
+        self.held.store(held.wrapping_add_signed(by), Ordering::Relaxed);
     }
 
     #[cold]
@@ -236,7 +245,7 @@ impl RobustMutex {
     fn refused(&self, errno: Errno) -> Error {
         let name = self.shown.clone();
         match errno {
-            Errno::BUSY => Error::WouldBlock,
+            Errno::TIMEDOUT => Error::WouldBlock,
             Errno::DEADLK => Error::Deadlock { name },
             Errno::NOTRECOVERABLE => Error::NotRecoverable { name },
             _ => Error::os("lock", &name, errno),
@@ -267,9 +276,9 @@ impl RobustGuard<'_> {
 
 impl Drop for RobustGuard<'_> {
     fn drop(&mut self) {
+        self.mutex.count(-1);
         // EPERM: this is a fork's child, which does not hold what its parent locked.
         let _ = self.mutex.raw.unlock();
-        self.mutex.held.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

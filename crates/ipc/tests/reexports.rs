@@ -7,3 +7,11 @@ fn pipe_is_ipc_pipe() {
         ipc::pipe::pipe().expect("create pipe");
     assert_eq!(reader.available().expect("ask"), 0);
 }
+
+#[cfg(feature = "sem")]
+#[test]
+fn sem_is_ipc_sem() {
+    let missing: ipc_sem::Result<ipc_sem::NamedSemaphore> =
+        ipc::sem::NamedSemaphore::open("/ipc-t-none");
+    assert!(matches!(missing, Err(ipc::sem::Error::NotFound { .. })));
+}

@@ -72,11 +72,15 @@ impl Raw {
         done
     }
 
-    /// Locks it if it is free: `EBUSY` if not.
+    /// Locks it if it is free: `ETIMEDOUT` if not.
+    ///
+    /// Not by `pthread_mutex_trylock`: that of glibc (2.36 at least) takes a mutex that is not
+    /// recoverable, says so, and leaves it locked, so that the next locker hangs.
     #[inline]
     pub(crate) fn try_lock(self) -> Result<Got, Errno> {
-        // SAFETY: an initialised mutex at a valid address, by the duty of `at`.
-        got(unsafe { libc::pthread_mutex_trylock(self.0.as_ptr()) })
+        let (clock, past) = (libc::CLOCK_MONOTONIC, libc::timespec { tv_sec: 0, tv_nsec: 0 });
+        // SAFETY: an initialised mutex at a valid address, by the duty of `at`; `past` is live.
+        got(unsafe { pthread_mutex_clocklock(self.0.as_ptr(), clock, &raw const past) })
     }
 
     /// Locks it, waiting at most for `time`: `ETIMEDOUT` then.

@@ -37,17 +37,22 @@ pub(crate) fn get(key: i32, count: usize, flags: i32) -> Result<i32, Errno> {
     result(unsafe { libc::semget(key, count, flags) })
 }
 
-/// Does all operations at once or none, waiting at most for `time` (`None`: for ever).
-#[inline]
-pub(crate) fn apply(id: i32, ops: &mut [Op], time: Option<Duration>) -> Result<(), Errno> {
-    let time = time.map(|time| libc::timespec {
+/// Does all operations at once or none; each says by `IPC_NOWAIT` that it does not wait.
+#[inline(always)]
+pub(crate) fn apply_now(id: i32, ops: &mut [Op]) -> Result<(), Errno> {
+    // SAFETY: the kernel reads `ops.len()` operations, which are live.
+    let done = unsafe { libc::semop(id, ops.as_mut_ptr(), ops.len()) };
+    if done == 0 { Ok(()) } else { Err(last_errno()) }
+}
+
+/// Does all operations at once or none, waiting at most for `time`.
+pub(crate) fn apply(id: i32, ops: &mut [Op], time: Duration) -> Result<(), Errno> {
+    let time = libc::timespec {
         tv_sec: i64::try_from(time.as_secs()).unwrap_or(i64::MAX),
         tv_nsec: i64::from(time.subsec_nanos()),
-    });
-    let at = time.as_ref().map_or(std::ptr::null(), std::ptr::from_ref);
-    // SAFETY: the kernel reads `ops.len()` operations and the time, all live; a null time is
-    // allowed and means without end.
-    result(unsafe { semtimedop(id, ops.as_mut_ptr(), ops.len(), at) }).map(drop)
+    };
+    // SAFETY: the kernel reads `ops.len()` operations and the time, all live.
+    result(unsafe { semtimedop(id, ops.as_mut_ptr(), ops.len(), &raw const time) }).map(drop)
 }
 
 /// `GETVAL`, `GETPID`, `GETNCNT`, `GETZCNT`: a number of one semaphore.

@@ -286,7 +286,7 @@ impl SysvSet {
         for op in &mut group {
             op.sem_flg |= NOWAIT;
         }
-        match sysv::apply(self.id, &mut group, None) {
+        match sysv::apply_now(self.id, &mut group) {
             Ok(()) => Ok(true),
             Err(Errno::AGAIN) => Ok(false),
             Err(errno) => Err(self.refused(errno)),
