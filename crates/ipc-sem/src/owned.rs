@@ -235,7 +235,8 @@ impl OwnedSemaphore {
             let free = seen == 0 || self.is_free(seen);
             let taken =
                 free && cells[cell].compare_exchange(seen, me.bits(), order.0, order.1).is_ok();
-            taken.then_some(Permit { semaphore: self, cell })
+            // Lazily: a permit that is made and dropped would give the cell back.
+            taken.then(|| Permit { semaphore: self, cell })
         })
     }
 

@@ -65,6 +65,10 @@ unsafe impl<B: Body> Send for Shared<B> {}
 // SAFETY: see above.
 unsafe impl<B: Body> Sync for Shared<B> {}
 
+// Data behind a lock is poisoned by a panic; the rest is atomics.
+impl<B: Body> std::panic::UnwindSafe for Shared<B> {}
+impl<B: Body> std::panic::RefUnwindSafe for Shared<B> {}
+
 impl<B: Body> Shared<B> {
     /// The object at the beginning of the body.
     fn whole(segment: Segment, shown: String) -> Self {

@@ -21,7 +21,7 @@ use crate::{Event, Mutex, MutexGuard, Semaphore};
 const MOST: usize = 40;
 
 /// What [`wait_any`] can wait for: a [`Semaphore`], an [`Event`], a [`Mutex`].
-pub trait Waitable: sealed::Thing {}
+pub trait Waitable: sealed::Thing + Sync {}
 
 impl Waitable for Semaphore {}
 impl Waitable for Event {}

@@ -4,14 +4,21 @@
 mod smoke;
 
 mod cancel;
+mod classics;
 mod file_lock;
 mod interop;
+mod mutex;
 mod named;
+mod opening;
 mod robust;
+mod rwlock;
+mod semaphore;
+mod signalling;
 mod signals;
 mod suites;
 mod sysv;
 mod types;
+mod world;
 
 use ipc_sem::{Key, SysvSet};
 
