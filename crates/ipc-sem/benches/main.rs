@@ -4,7 +4,10 @@
 //! four operations: three make sure that it is still the same set. `plain` is what a C programmer
 //! writes.
 
+mod crowd;
+mod death;
 mod raw;
+mod shared;
 
 use std::io;
 use std::process::ExitCode;
@@ -13,7 +16,12 @@ use ipc_devkit::bench::{self, Bench, Case, Pair, Placement, Scenario, Turns};
 use ipc_sem::{FileLock, LockError, NamedSemaphore, RobustMutex, SysvOptions};
 
 fn main() -> ExitCode {
+    if death::is_victim() {
+        return death::victim();
+    }
+    death::measure();
     bench::main("ipc-sem", |bench| {
+        shared::cases(bench);
         let sets = raw::own_ipc_namespace();
         if !sets {
             eprintln!("System V sets are left out: they need the right to make an IPC namespace");

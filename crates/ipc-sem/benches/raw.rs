@@ -4,6 +4,9 @@
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::ptr::NonNull;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+use rustix::thread::futex::{self, Flags};
 
 use super::{Call, Calls};
 
@@ -111,6 +114,18 @@ pub(super) fn file_lock(fd: OwnedFd) -> impl FnMut() -> io::Result<()> {
 
 /// `pthread_mutex_lock` and `_unlock` of a robust mutex between processes.
 pub(super) fn robust() -> io::Result<impl FnMut() -> io::Result<()>> {
+    let (mut lock, mut unlock) = robust_calls()?;
+    Ok(move || {
+        lock()?;
+        unlock()
+    })
+}
+
+type Two<A, B> = io::Result<(A, B)>;
+
+/// The two of them apart.
+pub(super) fn robust_calls() -> Two<impl FnMut() -> io::Result<()>, impl FnMut() -> io::Result<()>>
+{
     let mutex: *mut libc::pthread_mutex_t = page()?.as_ptr().cast();
     let mut attributes = std::mem::MaybeUninit::uninit();
     // SAFETY: it writes the attributes, which are live.
@@ -122,10 +137,130 @@ pub(super) fn robust() -> io::Result<impl FnMut() -> io::Result<()>> {
     unsafe { libc::pthread_mutexattr_setrobust(raw, libc::PTHREAD_MUTEX_ROBUST) };
     // SAFETY: it writes a mutex, which the page has room for.
     unsafe { libc::pthread_mutex_init(mutex, raw) };
-    Ok(move || {
+    Ok((
         // SAFETY: initialised above; the page is never unmapped.
-        check(unsafe { libc::pthread_mutex_lock(mutex) })?;
+        move || check(unsafe { libc::pthread_mutex_lock(mutex) }),
         // SAFETY: as above.
-        check(unsafe { libc::pthread_mutex_unlock(mutex) })
-    })
+        move || check(unsafe { libc::pthread_mutex_unlock(mutex) }),
+    ))
+}
+
+/// A mutex in C shape: 0 free, 1 held, 2 held and somebody sleeps. It knows no death.
+pub(super) struct Futex(&'static AtomicU32);
+
+impl Futex {
+    pub(super) fn new() -> io::Result<Self> {
+        // SAFETY: a page of zeroes, aligned, that is never unmapped.
+        Ok(Self(unsafe { page()?.cast().as_ref() }))
+    }
+
+    #[inline]
+    pub(super) fn lock(&self) -> io::Result<()> {
+        let (took, left) = (Ordering::Acquire, Ordering::Relaxed);
+        if self.0.compare_exchange(0, 1, took, left).is_ok() {
+            return Ok(());
+        }
+        self.wait()
+    }
+
+    #[cold]
+    fn wait(&self) -> io::Result<()> {
+        for _ in 0..100 {
+            if self.0.load(Ordering::Relaxed) != 1 {
+                break;
+            }
+            std::hint::spin_loop();
+        }
+        if self.0.compare_exchange(0, 1, Ordering::Acquire, Ordering::Relaxed).is_ok() {
+            return Ok(());
+        }
+        while self.0.swap(2, Ordering::Acquire) != 0 {
+            let _ = futex::wait(self.0, Flags::empty(), 2, None);
+        }
+        Ok(())
+    }
+
+    #[inline]
+    pub(super) fn unlock(&self) -> io::Result<()> {
+        if self.0.swap(0, Ordering::Release) == 2 {
+            futex::wake(self.0, Flags::empty(), 1)?;
+        }
+        Ok(())
+    }
+}
+
+/// Where a crowd meets; zeroes at first.
+#[repr(C, align(128))]
+pub(super) struct Gate {
+    /// 1 while a turn is on.
+    pub(super) open: AtomicU32,
+    /// Which turn it is; a futex.
+    pub(super) turn: AtomicU32,
+    /// How many of the others are done with it; a futex.
+    pub(super) finished: AtomicU32,
+    /// The longest wait, in nanoseconds.
+    pub(super) longest: AtomicU64,
+    /// Written under the lock, on a line of its own.
+    pub(super) done: Line,
+}
+
+#[repr(C, align(128))]
+pub(super) struct Line(AtomicU64);
+
+impl std::ops::Deref for Line {
+    type Target = AtomicU64;
+
+    fn deref(&self) -> &AtomicU64 {
+        &self.0
+    }
+}
+
+pub(super) fn gate() -> io::Result<&'static Gate> {
+    // SAFETY: a page of zeroes, aligned, that is never unmapped; all fields are atomics.
+    Ok(unsafe { page()?.cast().as_ref() })
+}
+
+pub(super) fn wake_all(word: &AtomicU32) {
+    let _ = futex::wake(word, Flags::empty(), u32::MAX >> 1);
+}
+
+/// Sleeps while the word is `seen`; what it is then.
+pub(super) fn sleep_while(word: &AtomicU32, seen: u32) -> u32 {
+    loop {
+        let now = word.load(Ordering::Acquire);
+        if now != seen {
+            return now;
+        }
+        let _ = futex::wait(word, Flags::empty(), seen, None);
+    }
+}
+
+/// Sleeps until the word changes, for a second at most, unless it is `end`.
+pub(super) fn sleep_while_changing(word: &AtomicU32, end: u32) {
+    let now = word.load(Ordering::Acquire);
+    if now != end {
+        let second = rustix::event::Timespec { tv_sec: 1, tv_nsec: 0 };
+        let _ = futex::wait(word, Flags::empty(), now, Some(&second));
+    }
+}
+
+/// Lets this process run on every processor.
+pub(super) fn unpin() -> io::Result<()> {
+    let mut set = rustix::thread::CpuSet::new();
+    (0..rustix::thread::CpuSet::MAX_CPU).for_each(|cpu| set.set(cpu));
+    Ok(rustix::thread::sched_setaffinity(None, &set)?)
+}
+
+/// Forks; true in the child, which dies with its parent.
+pub(super) fn fork_tied() -> io::Result<bool> {
+    // SAFETY: the bench has one thread, so the child may do what it likes.
+    #[expect(clippy::disallowed_methods, reason = "a crowd that shares the page")]
+    match unsafe { libc::fork() } {
+        -1 => Err(io::Error::last_os_error()),
+        0 => {
+            rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
+            Ok(true)
+        }
+        _ => Ok(false),
+    }
 }
