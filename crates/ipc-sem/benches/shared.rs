@@ -67,7 +67,7 @@ fn uncontended(bench: &mut Bench) {
                 Ok(Pair::alone(move |turns: Turns| {
                     let mutex = open()?;
                     for _ in turns.sequence() {
-                        drop(held(&mutex)?);
+                        drop(mutex.lock().map_err(|_| poisoned())?);
                     }
                     Ok(())
                 }))

@@ -73,11 +73,13 @@ impl Cancel {
         Canceller(Arc::clone(self.0.get_or_init(Arc::default)))
     }
 
+    #[inline]
     pub(crate) fn flag(&self) -> Option<&Flag> {
         self.0.get().map(AsRef::as_ref)
     }
 
     /// The word, if there is a canceller.
+    #[inline]
     pub(crate) fn word(&self) -> Option<&CancelWord> {
         self.flag().map(|flag| &flag.0)
     }

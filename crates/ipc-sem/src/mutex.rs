@@ -183,9 +183,24 @@ impl<T: ShmSafe> Mutex<T> {
     #[inline]
     pub(crate) fn take(&self, wait: Wait) -> Attempt<'_, T> {
         let body = self.shared.body();
-        let locked = body.lock.lock(self.shared.members(), wait, self.shared.cancel().word());
-        match locked {
-            // Relaxed: written under the lock.
+        // What `RawLock::lock` begins with, without what only the slow path needs.
+        let (me, word) = (self.shared.me_bits(), body.lock.word());
+        let free =
+            me != 0 && word.compare_exchange(0, me, Ordering::Acquire, Ordering::Relaxed).is_ok();
+        // Relaxed: written under the lock.
+        if free && body.poison.load(Ordering::Relaxed) == 0 {
+            return Ok(MutexGuard::new(self, false));
+        }
+        self.take_slowly(free, wait)
+    }
+
+    #[cold]
+    fn take_slowly(&self, locked: bool, wait: Wait) -> Attempt<'_, T> {
+        let (shared, body) = (&self.shared, self.shared.body());
+        if locked {
+            return self.unusual(Ok(Locked::Clean));
+        }
+        match body.lock.lock(shared.members(), wait, shared.cancel().word()) {
             Ok(Locked::Clean) if body.poison.load(Ordering::Relaxed) == 0 => {
                 Ok(MutexGuard::new(self, false))
             }
@@ -193,7 +208,6 @@ impl<T: ShmSafe> Mutex<T> {
         }
     }
 
-    #[cold]
     fn unusual(&self, locked: Result<Locked, LockFault>) -> Attempt<'_, T> {
         match locked {
             Ok(Locked::Clean) => Err(LockError::Poisoned(MutexGuard::new(self, false))),

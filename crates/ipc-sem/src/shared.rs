@@ -52,6 +52,8 @@ pub(crate) unsafe trait Body: Sized + Sync + 'static {
 pub(crate) struct Shared<B> {
     /// Inside the body of `segment`, aligned; set by `new` only.
     place: NonNull<B>,
+    /// `Membership::me_word` of `segment`, which keeps it there; set by `new` only.
+    me: NonNull<AtomicU32>,
     segment: Segment,
     cancel: Cancel,
     /// How long to look before sleeping; whoever finds it taken sleeps at once.
@@ -96,7 +98,8 @@ impl<B: Body> Shared<B> {
 
     fn new(place: NonNull<B>, segment: Segment, shown: String) -> Self {
         let spin = Mutex::new(Spin::new(one_cpu()));
-        Self { place, segment, cancel: Cancel::default(), spin, shown }
+        let me = NonNull::from(segment.members().me_word());
+        Self { place, me, segment, cancel: Cancel::default(), spin, shown }
     }
 
     /// What lies in shared memory.
@@ -114,10 +117,18 @@ impl<B: Body> Shared<B> {
         self.segment.members()
     }
 
+    /// The bits of this process's owner id; 0 in a forked child.
+    #[inline]
+    pub(crate) fn me_bits(&self) -> u32 {
+        // SAFETY: `new` took it from `segment`, which is never replaced and keeps the word mapped.
+        let me = unsafe { self.me.as_ref() };
+        me.load(std::sync::atomic::Ordering::Relaxed)
+    }
+
     /// This process's owner id; `NotOwner` in a forked child.
     #[inline]
     pub(crate) fn me(&self) -> Result<OwnerId> {
-        match self.members().me() {
+        match OwnerId::from_bits(self.me_bits()) {
             Some(me) => Ok(me),
             None => Err(self.not_owner()),
         }

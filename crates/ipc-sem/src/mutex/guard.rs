@@ -17,18 +17,21 @@ use crate::shared::layout::MutexBody;
 #[must_use = "dropping the guard unlocks"]
 pub struct MutexGuard<'a, T: ShmSafe> {
     mutex: &'a Mutex<T>,
-    /// The last owner died, and nobody has said that the data is whole.
-    recovering: bool,
-    /// The thread was panicking already when it locked: then it is not this lock's fault.
-    panicking: bool,
+    /// [`RECOVERING`], [`PANICKING`], or 0 as nearly always.
+    unusual: u8,
     thread: PhantomData<*mut ()>,
 }
+
+/// The last owner died, and nobody has said that the data is whole.
+const RECOVERING: u8 = 1;
+/// The thread was panicking already when it locked: then it is not this lock's fault.
+const PANICKING: u8 = 2;
 
 impl<'a, T: ShmSafe> MutexGuard<'a, T> {
     #[inline]
     pub(super) fn new(mutex: &'a Mutex<T>, recovering: bool) -> Self {
-        let panicking = std::thread::panicking();
-        Self { mutex, recovering, panicking, thread: PhantomData }
+        let panicking = if std::thread::panicking() { PANICKING } else { 0 };
+        Self { mutex, unusual: u8::from(recovering) | panicking, thread: PhantomData }
     }
 
     pub(crate) fn mutex(&self) -> &'a Mutex<T> {
@@ -39,7 +42,7 @@ impl<'a, T: ShmSafe> MutexGuard<'a, T> {
     /// `OwnerDied`, a guard that is dropped without this leaves the mutex `NotRecoverable`.
     #[doc(alias = "pthread_mutex_consistent")]
     pub fn mark_consistent(&mut self) {
-        self.recovering = false;
+        self.unusual &= !RECOVERING;
         self.mutex.clear_poison();
     }
 
@@ -49,12 +52,12 @@ impl<'a, T: ShmSafe> MutexGuard<'a, T> {
         if shared.me().is_err() {
             return;
         }
-        if self.recovering {
+        if self.unusual & RECOVERING != 0 {
             crate::log::warn(format_args!("{}: given up as not recoverable", shared.shown()));
             body.lock.abandon(shared.members());
             return;
         }
-        if !self.panicking && std::thread::panicking() {
+        if self.unusual & PANICKING == 0 && std::thread::panicking() {
             body.poison.store(1, Ordering::Relaxed);
         }
         body.lock.unlock(shared.members());
@@ -82,11 +85,15 @@ impl<T: ShmSafe> DerefMut for MutexGuard<'_, T> {
 impl<T: ShmSafe> Drop for MutexGuard<'_, T> {
     #[inline]
     fn drop(&mut self) {
-        if self.recovering || std::thread::panicking() {
+        if self.unusual != 0 || std::thread::panicking() {
             self.drop_unusual();
         } else {
-            let shared = &self.mutex.shared;
-            shared.body().lock.unlock(shared.members());
+            // What `RawLock::unlock` begins with; in a forked child `me` is 0, and the lock is not.
+            let (shared, word) = (&self.mutex.shared, self.mutex.shared.body().lock.word());
+            let (me, order) = (shared.me_bits(), (Ordering::Release, Ordering::Relaxed));
+            if me == 0 || word.compare_exchange(me, 0, order.0, order.1).is_err() {
+                self.drop_unusual();
+            }
         }
     }
 }
