@@ -24,6 +24,9 @@ use crate::error::{Error, Result};
 pub use options::ObjectOptions;
 pub(crate) use options::{Form, unlink};
 
+/// Looks before the first yield: about 2 us.
+const LOOKS: u32 = 200;
+
 /// What lies in shared memory for one kind of object.
 ///
 /// # Safety
@@ -56,6 +59,8 @@ pub(crate) struct Shared<B> {
     me: NonNull<AtomicU32>,
     segment: Segment,
     cancel: Cancel,
+    /// How often in a row short looks led to nothing. A hint: lost updates do not matter.
+    misses: AtomicU32,
     /// How long to look before sleeping; whoever finds it taken sleeps at once.
     spin: Mutex<Spin>,
     /// What messages call it: `mutex "/jobs"`.
@@ -97,9 +102,9 @@ impl<B: Body> Shared<B> {
     }
 
     fn new(place: NonNull<B>, segment: Segment, shown: String) -> Self {
-        let spin = Mutex::new(Spin::new(one_cpu()));
+        let (misses, spin) = (AtomicU32::new(0), Mutex::new(Spin::new(one_cpu())));
         let me = NonNull::from(segment.members().me_word());
-        Self { place, me, segment, cancel: Cancel::default(), spin, shown }
+        Self { place, me, segment, cancel: Cancel::default(), misses, spin, shown }
     }
 
     /// What lies in shared memory.
@@ -159,6 +164,22 @@ impl<B: Body> Shared<B> {
     /// both running needs no system call.
     pub(crate) fn spin(&self, wait: Wait, ready: impl Fn() -> bool) {
         let Wait::Until(deadline) = wait else { return };
+        // Short looks first: a yield takes longer than the other side's whole turn, and two sides that
+        // both yield never find back.
+        // Where they lead to nothing, as with one processor for both sides, they are soon left out; a
+        // process that is bound to one processor may well talk to one on another.
+        use std::sync::atomic::Ordering::Relaxed;
+        let misses = self.misses.load(Relaxed);
+        if misses < 4 || misses % 64 == 0 {
+            for _ in 0..LOOKS {
+                if ready() {
+                    self.misses.store(0, Relaxed);
+                    return;
+                }
+                std::hint::spin_loop();
+            }
+        }
+        self.misses.store(misses.wrapping_add(1).max(1), Relaxed);
         let Ok(mut spin) = self.spin.try_lock() else { return };
         spin.restart();
         while spin.turn() {
