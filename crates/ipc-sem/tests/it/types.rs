@@ -9,6 +9,15 @@ fn handles_cross_threads() {
     both::<SysvSet>();
     both::<FileLock>();
     both::<RobustMutex>();
+    both::<ipc_sem::Semaphore>();
+    both::<ipc_sem::OwnedSemaphore>();
+    both::<ipc_sem::Permit<'static>>();
+    both::<ipc_sem::Mutex<u64>>();
+    both::<ipc_sem::RwLock<u64>>();
+    both::<ipc_sem::Condvar>();
+    both::<ipc_sem::Barrier>();
+    both::<ipc_sem::Event>();
+    both::<ipc_sem::Once>();
     both::<Canceller>();
     both::<Error>();
 }
