@@ -13,7 +13,7 @@ pub(crate) mod table;
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use rustix::io::Errno;
 
@@ -92,6 +92,14 @@ impl Membership {
     #[inline]
     pub fn me(&self) -> Option<OwnerId> {
         OwnerId::from_bits(self.station.page().owner.load(Ordering::Relaxed))
+    }
+
+    /// The word that [`me`](Self::me) looks at, 0 in a forked child; it stays where it is as long as this
+    /// lives. Only for looking.
+    #[must_use]
+    #[inline]
+    pub fn me_word(&self) -> &AtomicU32 {
+        &self.station.page().owner
     }
 
     /// Whether `owner` still lives: one load of its slot.

@@ -17,7 +17,7 @@ use crate::life::sleep::{CancelWord, Sleeper, Stop, wake_all, wake_one};
 use crate::life::{Membership, OwnerId};
 
 /// Somebody sleeps, or is about to.
-const WAITERS: u32 = 1 << 31;
+pub const WAITERS: u32 = 1 << 31;
 /// What stands in place of the owner when the protected data was given up.
 pub const NOT_RECOVERABLE: u32 = OwnerId::MASK;
 /// Looks before the first sleep, as std's mutex does.
@@ -164,6 +164,14 @@ impl RawLock {
     pub fn holder(&self) -> Option<OwnerId> {
         OwnerId::from_bits(self.0.load(Ordering::Relaxed))
             .filter(|owner| owner.bits() != NOT_RECOVERABLE)
+    }
+
+    /// The word itself, to look at and to sleep on beside others. Only [`lock`](Self::lock) and its
+    /// like change the owner in it.
+    #[must_use]
+    #[inline]
+    pub fn word(&self) -> &AtomicU32 {
+        &self.0
     }
 
     /// Whether this process has it.

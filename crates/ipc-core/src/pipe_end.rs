@@ -18,7 +18,7 @@ use rustix::event::PollFlags;
 use rustix::fs::{Mode, OFlags};
 use rustix::io::{Errno, ReadWriteFlags, preadv2, pwritev2, read, readv, writev};
 
-use crate::deadline::{Deadline, Wait};
+use crate::deadline::Wait;
 use crate::sys;
 use crate::watch::{Watch, Woken};
 
@@ -273,17 +273,6 @@ impl PipeEnd {
             Woken::Cancelled => Err(Stop::Cancelled),
             Woken::PeerDied => Err(Stop::PeerDied),
         }
-    }
-
-    /// Waits until there is something to read or room to write, without doing either.
-    ///
-    /// # Errors
-    /// See [`Stop`]; never `Closed`.
-    pub fn wait_ready(&self, events: PollFlags, deadline: Deadline) -> Result<(), Stop> {
-        if self.watch.cancelled() {
-            return Err(Stop::Cancelled);
-        }
-        self.wait(events, Wait::Until(deadline))
     }
 }
 

@@ -1,6 +1,7 @@
 //! [`ipc-fifo`]: fifo
 //! [`ipc-mq`]: mq
 //! [`ipc-pipe`]: pipe
+//! [`ipc-sem`]: sem
 //! [`ipc-signal`]: signal
 //! [`ipc-sock`]: sock
 #![doc = include_str!("../README.md")]
@@ -17,6 +18,10 @@ pub use ipc_mq as mq;
 #[cfg(feature = "pipe")]
 #[doc(inline)]
 pub use ipc_pipe as pipe;
+
+#[cfg(feature = "sem")]
+#[doc(inline)]
+pub use ipc_sem as sem;
 
 #[cfg(feature = "signal")]
 #[doc(inline)]

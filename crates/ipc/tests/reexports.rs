@@ -39,3 +39,11 @@ fn signal_is_ipc_signal() {
     let signal: ipc_signal::Signal = ipc::signal::Signal::TERM;
     assert_eq!(signal.to_string(), "SIGTERM");
 }
+
+#[cfg(feature = "sem")]
+#[test]
+fn sem_is_ipc_sem() {
+    let missing: ipc_sem::Result<ipc_sem::NamedSemaphore> =
+        ipc::sem::NamedSemaphore::open("/ipc-t-none");
+    assert!(matches!(missing, Err(ipc::sem::Error::NotFound { .. })));
+}

@@ -11,6 +11,8 @@
 //! }
 //! ```
 
+mod any;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
@@ -24,6 +26,8 @@ use super::keeper::entry;
 use super::{Membership, table};
 use crate::deadline::{Deadline, Wait, timespec};
 use crate::wait::{SHORT_SLICE, SLICE};
+
+pub use any::{Watched, sleep_any};
 
 /// Ends the current or the next futex wait of one handle. Each cancellation ends one wait.
 #[derive(Clone, Debug, Default)]
