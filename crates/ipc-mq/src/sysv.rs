@@ -1,0 +1,5 @@
+//! System V message queues.
+
+mod filter;
+
+pub use filter::Filter;

@@ -1,0 +1,3 @@
+//! The promises of ipc-mq, one file each.
+
+mod shared;
