@@ -49,6 +49,8 @@ fn places() -> Vec<Place> {
         Place { dir: shm.to_owned(), system_prefix: "" },
         // glibc keeps the POSIX semaphore `/name` in the file `sem.name`.
         Place { dir: shm.to_owned(), system_prefix: "sem." },
+        // Which POSIX queue `name` is in use, the file `ipc-mq.name` tells.
+        Place { dir: shm.to_owned(), system_prefix: "ipc-mq." },
         // Empty if the queues are not mounted: then nobody can list them.
         Place { dir: "/dev/mqueue".into(), system_prefix: "" },
         Place { dir: std::env::temp_dir(), system_prefix: "" },

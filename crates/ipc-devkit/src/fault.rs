@@ -180,6 +180,29 @@ pub fn in_fork(child: impl FnOnce() -> bool) -> bool {
     libc::WEXITSTATUS(status) == 0
 }
 
+/// Moves the calling thread, and what it starts from now on, into a new IPC namespace: no message queue,
+/// semaphore or segment is in it, and its limits under `/proc/sys` are its own. False: not permitted here.
+///
+/// Other threads stay where they are.
+///
+/// # Panics
+/// If the kernel refuses for another reason than a missing right.
+///
+/// # Examples
+/// ```no_run
+/// if !ipc_devkit::fault::own_ipc_namespace() {
+///     return ipc_devkit::skip("needs CAP_SYS_ADMIN for an IPC namespace");
+/// }
+/// ```
+#[must_use = "without the right, the limits are everybody's"]
+pub fn own_ipc_namespace() -> bool {
+    match sys::unshare_ipc() {
+        Ok(()) => true,
+        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => false,
+        Err(error) => panic!("enter a new IPC namespace: {error}"),
+    }
+}
+
 /// Forks a child that does nothing but hold a copy of every descriptor and mapping of this process.
 ///
 /// # Panics

@@ -79,6 +79,13 @@ impl Drop for ThreadTimer {
     }
 }
 
+/// Gives the calling thread an IPC namespace of its own.
+pub(crate) fn unshare_ipc() -> io::Result<()> {
+    // SAFETY: `unshare` takes flags; a new IPC namespace changes which objects names and keys find, and
+    // no memory or descriptor that anybody holds.
+    check(unsafe { libc::unshare(libc::CLONE_NEWIPC) }).map(drop)
+}
+
 /// Forks a child that waits for signals and nothing else; it dies with this process.
 pub(crate) fn fork_pausing() -> io::Result<Pid> {
     fork_any(|| {

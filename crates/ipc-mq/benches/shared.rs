@@ -3,8 +3,6 @@
 //! `ipc-mq` receives for good (`recv_now`); `ipc-mq ack` holds each message and acknowledges it;
 //! `ipc-mq batch` sends and receives up to 16 at a time.
 
-mod raw;
-
 use std::io;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -12,9 +10,11 @@ use ipc_devkit::bench::{Bench, Better, Buffer, Case, Pair, Placement, Scenario, 
 use ipc_mq::Error;
 use ipc_mq::shared::{Envelope, Filter, Queue, QueueOptions};
 
+use super::{Ends, Send, one_way, raw, round_trip};
+
 /// A queue that is never empty.
 const DEEP: Scenario = Scenario::new("deep", Better::LowerTime);
-/// As many messages as a POSIX queue may have without privilege.
+/// As many messages as a POSIX queue has by default.
 const CAPACITY: usize = 10;
 /// For ours, which needs no privilege for more.
 const ROOMY: usize = 256;
@@ -36,30 +36,21 @@ fn messages(bench: &mut Bench, label: &str, size: usize, placement: Placement) {
     bench.case(
         Case::round_trip(format!("mq shared round-trip {label} {place}"), size, placement)
             .floor_exchange()
-            .raw("raw posix mq", move || round_trip(size, || raw::posix(CAPACITY, size, busy)))
+            .raw("raw posix mq", move || round_trip(size, || raw::posix(size, busy)))
             .ours("ipc-mq", move || round_trip(size, || Ok(ours(CAPACITY, size, busy))))
-            .peer("ipc-mq ack", move || round_trip(size, || Ok(acknowledged(CAPACITY, size, busy)))),
+            .peer("ipc-mq ack", move || {
+                round_trip(size, || Ok(acknowledged(CAPACITY, size, busy)))
+            }),
     );
     bench.case(
         Case::one_way(format!("mq shared one-way {label} {place}"), size, placement)
             .floor_one_way()
-            .raw("raw posix mq", move || one_way(size, raw::posix(CAPACITY, size, busy)?))
+            .raw("raw posix mq", move || one_way(size, raw::posix(size, busy)?))
             .ours("ipc-mq", move || one_way(size, ours(ROOMY, size, busy)))
             .peer("ipc-mq 10 deep", move || one_way(size, ours(CAPACITY, size, busy)))
             .peer("ipc-mq ack", move || one_way(size, acknowledged(ROOMY, size, busy)))
             .peer("ipc-mq batch", move || batches(size, busy)),
     );
-}
-
-/// A call that sends some bytes.
-type Send = Box<dyn FnMut(&[u8]) -> io::Result<()>>;
-/// A call that receives as many.
-type Receive = Box<dyn FnMut(&mut [u8]) -> io::Result<()>>;
-
-/// The two ends of a one-way channel, each opened by the process that uses it.
-struct Ends {
-    send: Send,
-    receive: Receive,
 }
 
 /// A queue by name, which each half opens for itself on its first turn: an attachment is not inherited.
@@ -77,7 +68,8 @@ impl Opener {
         let number = MADE.fetch_add(1, Ordering::Relaxed);
         let name = format!("ipc-mq-bench-{}-{number}", std::process::id());
         let options = QueueOptions::new().capacity(capacity).message_size(size);
-        let half = || Self { name: name.clone(), options: options.clone(), queue: None, named: true };
+        let half =
+            || Self { name: name.clone(), options: options.clone(), queue: None, named: true };
         (half(), half())
     }
 
@@ -139,53 +131,6 @@ fn spin<T>(mut call: impl FnMut() -> ipc_mq::Result<T>) -> io::Result<T> {
             done => return Ok(done?),
         }
     }
-}
-
-fn round_trip(size: usize, mut make: impl FnMut() -> io::Result<Ends>) -> io::Result<Pair> {
-    let (there, back) = (make()?, make()?);
-    let (mut ask, mut hear) = (there.send, there.receive);
-    let (mut answer, mut learn) = (back.send, back.receive);
-    let (mut near, mut far) = (Buffer::new(size), Buffer::new(size));
-    Ok(Pair::two(
-        move |turns: Turns| {
-            for number in turns.sequence() {
-                turns.fill(&mut near, number);
-                ask(&near)?;
-                learn(&mut near)?;
-                turns.check(&near, number)?;
-            }
-            Ok(())
-        },
-        move |turns: Turns| {
-            for number in turns.sequence() {
-                hear(&mut far)?;
-                turns.check(&far, number)?;
-                answer(&far)?;
-            }
-            Ok(())
-        },
-    ))
-}
-
-fn one_way(size: usize, ends: Ends) -> io::Result<Pair> {
-    let (mut sender, mut receiver) = (ends.send, ends.receive);
-    let (mut near, mut far) = (Buffer::new(size), Buffer::new(size));
-    Ok(Pair::two(
-        move |turns: Turns| {
-            for number in turns.sequence() {
-                receiver(&mut near)?;
-                turns.check(&near, number)?;
-            }
-            Ok(())
-        },
-        move |turns: Turns| {
-            for number in turns.sequence() {
-                turns.fill(&mut far, number);
-                sender(&far)?;
-            }
-            Ok(())
-        },
-    ))
 }
 
 /// One way, up to `BATCH` messages under one lock.

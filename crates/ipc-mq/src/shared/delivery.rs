@@ -101,7 +101,10 @@ impl Drop for Delivery {
         let given = self.store.locked(Wait::FOREVER, None, |held| held.give_back(self.slot));
         if let Err(Error::Corrupt { what, .. }) = given {
             // It stays ours; there is nobody to tell.
-            crate::log::warn(format_args!("queue {:?}: a message is lost: {what}", self.store.name));
+            crate::log::warn(format_args!(
+                "queue {:?}: a message is lost: {what}",
+                self.store.name
+            ));
         }
     }
 }

@@ -217,7 +217,8 @@ impl Index<'_> {
     fn beside(self, kind: i64) -> Result<(Option<Best>, Option<Best>), Corrupt> {
         let (mut node, mut others) = (Node::load(&self.0.head().root), None);
         let key = key(kind, 0);
-        let join = |one: Option<Best>, other| Some(one.map_or(other, |one| Best::of_two(one, other)));
+        let join =
+            |one: Option<Best>, other| Some(one.map_or(other, |one| Best::of_two(one, other)));
         for _ in 0..=KIND_BITS {
             if let Node::Branch(index) = node {
                 let (branch, bit) = (self.0.branch(index)?, self.bit(index)?);

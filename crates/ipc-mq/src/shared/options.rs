@@ -169,10 +169,8 @@ impl QueueOptions {
 pub(super) const ANONYMOUS: &str = "(anonymous)";
 
 pub(super) fn check(name: &str) -> Result<Name> {
-    Name::new(name, NAME_MAX).map_err(|fault| Error::InvalidName {
-        name: name.to_owned(),
-        reason: fault.to_string(),
-    })
+    Name::new(name, NAME_MAX)
+        .map_err(|fault| Error::InvalidName { name: name.to_owned(), reason: fault.to_string() })
 }
 
 #[cold]

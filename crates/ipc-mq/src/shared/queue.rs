@@ -87,7 +87,10 @@ impl Queue {
     /// As [`QueueOptions::open`].
     pub fn from_fd(fd: OwnedFd) -> Result<Self> {
         let opened = Segment::from_fd(fd, &Sizes::any());
-        Self::join(opened.map_err(|fault| error("open message queue", ANONYMOUS, fault))?, ANONYMOUS)
+        Self::join(
+            opened.map_err(|fault| error("open message queue", ANONYMOUS, fault))?,
+            ANONYMOUS,
+        )
     }
 
     pub(super) fn join(segment: Segment, name: &str) -> Result<Self> {
@@ -400,7 +403,11 @@ impl Queue {
 }
 
 fn check_kind(kind: i64) -> Result<()> {
-    if kind > 0 { Ok(()) } else { Err(Error::InvalidInput { what: "the type of a message is at least 1" }) }
+    if kind > 0 {
+        Ok(())
+    } else {
+        Err(Error::InvalidInput { what: "the type of a message is at least 1" })
+    }
 }
 
 #[inline]

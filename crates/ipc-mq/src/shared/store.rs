@@ -172,7 +172,12 @@ impl Held<'_> {
 
     /// Sends what stands in a slot, free or being written by us.
     #[inline]
-    pub(super) fn publish(&self, index: u32, envelope: Envelope, len: usize) -> Result<(), Corrupt> {
+    pub(super) fn publish(
+        &self,
+        index: u32,
+        envelope: Envelope,
+        len: usize,
+    ) -> Result<(), Corrupt> {
         let (head, slot) = (self.memory.head(), self.memory.slot(index)?);
         let written = State::load(&slot.state) != State::Free;
         let id = head.next_id.load(Relaxed) + 1;

@@ -16,7 +16,9 @@ use crate::error::{Error, Result};
 pub(super) enum Role {
     Send,
     /// `picky`: not any message will do.
-    Receive { picky: bool },
+    Receive {
+        picky: bool,
+    },
 }
 
 impl Role {

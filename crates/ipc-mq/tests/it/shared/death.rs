@@ -113,7 +113,10 @@ fn messages_outlive_all_processes() {
             drop(queue);
             let queue = Queue::open(&name).expect("open again");
             let waiting = queue.recv_now().expect("what it sent");
-            assert_eq!((&waiting.bytes[..], waiting.redelivered, waiting.kind), (&b"waiting"[..], false, 4));
+            assert_eq!(
+                (&waiting.bytes[..], waiting.redelivered, waiting.kind),
+                (&b"waiting"[..], false, 4)
+            );
             assert_eq!(queue.len(), 0);
             Queue::unlink(&name).expect("unlink");
         },

@@ -97,7 +97,9 @@ fn scribbled_memory_is_an_error() {
         }
         let file = file(&name);
         for _ in 0..8 {
-            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            random = random
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
             // Behind the lock's word: a lock that nobody ever gives back is waited for, by design.
             let at = BODY + 132 + (random >> 33) % (size - BODY - 132 - 8);
             let value = if round % 2 == 0 { random >> 7 } else { (random >> 20) % 9 };

@@ -99,7 +99,9 @@ fn sizes_are_kept() {
         let (queue, _fd) = options.anonymous().expect("make");
         let long: Vec<u8> = (0..=size).map(|at| u8::try_from(at % 251).expect("small")).collect();
         let sent = queue.send(1, &long);
-        assert!(matches!(sent, Err(Error::MessageTooLong { real, limit }) if (real, limit) == (size + 1, size)));
+        assert!(
+            matches!(sent, Err(Error::MessageTooLong { real, limit }) if (real, limit) == (size + 1, size))
+        );
         queue.send(1, &long[..size]).expect("the longest");
         queue.send(0, b"").expect("an empty one");
         assert!(matches!(queue.try_send(0, b""), Err(Error::WouldBlock)), "full");
@@ -137,7 +139,8 @@ fn batches() {
     got.remove(0).ack().expect("acknowledge");
     drop(got);
     let rest = queue.recv_many_now(10).expect("two");
-    let rest: Vec<_> = rest.iter().map(|message| (&message.bytes[..], message.redelivered)).collect();
+    let rest: Vec<_> =
+        rest.iter().map(|message| (&message.bytes[..], message.redelivered)).collect();
     assert_eq!(rest, [(&b"a"[..], true), (&b"c"[..], false)]);
     assert_eq!(queue.recv_many(0).expect("none asked").len(), 0);
 }

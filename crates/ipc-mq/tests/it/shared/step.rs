@@ -41,7 +41,8 @@ fn bring(mut child: Child, act: &str, name: &str) -> Stepper {
 }
 
 fn fresh(name: &str) -> Queue {
-    let queue = QueueOptions::new().capacity(CAPACITY).message_size(16).create(name).expect("create");
+    let queue =
+        QueueOptions::new().capacity(CAPACITY).message_size(16).create(name).expect("create");
     for (kind, word) in [(1, "one"), (2, "two"), (3, "three"), (2, "four")] {
         queue.send(Envelope::new().kind(kind), word.as_bytes()).expect("send");
     }
@@ -110,7 +111,8 @@ fn kill_inside(test: &str, act: &str, changes: Option<&str>, marks: Option<&str>
                         with += 1;
                     }
                 }
-                let others = ["one", "two", "three", "four"].iter().filter(|word| Some(**word) != changes);
+                let others =
+                    ["one", "two", "three", "four"].iter().filter(|word| Some(**word) != changes);
                 let others: BTreeMap<_, _> = others.map(|word| ((*word).to_owned(), 1)).collect();
                 assert_eq!(words, others, "{at}");
                 assert!(marked.iter().all(|word| Some(&word[..]) == marks), "{at}: {marked:?}");
