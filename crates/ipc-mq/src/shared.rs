@@ -49,6 +49,7 @@ mod stat;
 mod bell;
 mod index;
 mod layout;
+mod node;
 mod recover;
 mod state;
 mod store;

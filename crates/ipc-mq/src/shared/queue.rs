@@ -14,7 +14,7 @@ use super::options::{ANONYMOUS, check, error};
 use super::select::Select;
 use super::store::{Store, Taken};
 use super::wait::{Role, until};
-use super::{Delivery, Envelope, Filter, Message, Peer, QueueOptions, Stat};
+use super::{Delivery, Envelope, Filter, Message, QueueOptions};
 use crate::Canceller;
 use crate::canceller::Kind;
 use crate::error::{Error, Result};
@@ -272,52 +272,6 @@ impl Queue {
     /// None now; the other queues need a descriptor for it.
     pub fn canceller(&self) -> Result<Canceller> {
         Ok(Canceller(Kind::Shared(self.cancel.clone())))
-    }
-
-    /// Messages that wait to be received, at this moment.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.store.memory.head().queued.load(Ordering::Acquire) as usize
-    }
-
-    /// Whether no message waits to be received, at this moment.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// Who has the queue open, who waits and who holds messages.
-    ///
-    /// # Errors
-    /// `NotOwner`, `Corrupt`: as [`recv`](Self::recv).
-    pub fn stat(&self) -> Result<Stat> {
-        self.store.locked(Wait::FOREVER, None, |held| {
-            let (head, sizes) = (held.memory.head(), held.memory.sizes());
-            let members = held.memory.segment().members();
-            let count = |word: &std::sync::atomic::AtomicU32| word.load(Ordering::Relaxed) as usize;
-            let mut peers = Vec::new();
-            for slot in 0..members.slots() {
-                let peer = held.memory.peer(slot)?;
-                let owner = members.owner_in(slot).map(ipc_core::life::OwnerId::bits);
-                if owner == Some(peer.owner.load(Ordering::Acquire)) {
-                    peers.push(Peer {
-                        pid: peer.pid.load(Ordering::Relaxed),
-                        receiving: count(&peer.receiving),
-                        sending: count(&peer.sending),
-                        holds: count(&peer.holds),
-                    });
-                }
-            }
-            let queued = count(&head.queued);
-            Ok(Stat {
-                queued,
-                held: count(&head.taken).saturating_sub(queued),
-                capacity: sizes.capacity as usize,
-                message_size: sizes.message_size,
-                sent: head.next_id.load(Ordering::Relaxed),
-                peers,
-            })
-        })
     }
 
     /// Where what is sent is checked.

@@ -88,7 +88,7 @@ impl Held<'_> {
             let id = slot.id.load(Relaxed);
             match State::load(&slot.state) {
                 State::Free => {
-                    super::index::release(&head.slots, index, &slot.next);
+                    super::node::release(&head.slots, index, &slot.next);
                     continue;
                 }
                 State::Queued { .. } => waiting.push((id, index)),

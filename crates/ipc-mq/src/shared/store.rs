@@ -12,8 +12,9 @@ use ipc_core::lock::{LockFault, Locked};
 use ipc_core::{Deadline, Wait};
 
 use super::bell::{self, Ring};
-use super::index::{Index, allocate, release};
+use super::index::Index;
 use super::layout::{Corrupt, Memory, Slot};
+use super::node::{allocate, release};
 use super::state::State;
 use super::{Envelope, Message};
 use crate::error::{Error, Result};
@@ -137,8 +138,8 @@ impl Store {
 }
 
 /// How often the lock is tried before sleeping, and how many pauses lie between at first.
-const TURNS: u32 = 16;
-const PAUSES: u32 = 8;
+const TURNS: u32 = 8;
+const PAUSES: u32 = 24;
 
 /// What is received, without its bytes.
 #[derive(Clone, Copy, Debug)]
