@@ -5,6 +5,7 @@
 //! in front. Where both sides sleep, raw waits as the kernel does, ours as it must to end in time.
 
 mod raw;
+mod shared;
 mod timing;
 
 use std::io;
@@ -61,6 +62,7 @@ fn main() -> ExitCode {
                 }
             }
         }
+        shared::cases(bench);
         timing::cases(bench);
     })
 }

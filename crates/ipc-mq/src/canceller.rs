@@ -30,6 +30,8 @@ pub(crate) enum Kind {
     Posix(ipc_core::cancel::Canceller),
     /// A System V queue has none: a flag, and a thread that nudges the waiting one.
     Sysv(Arc<Asked>),
+    /// A queue in shared memory has a word that its waits sleep on, too.
+    Shared(ipc_core::life::sleep::CancelWord),
 }
 
 impl Canceller {
@@ -38,6 +40,7 @@ impl Canceller {
         match &self.0 {
             Kind::Posix(canceller) => canceller.cancel(),
             Kind::Sysv(asked) => asked.ask(),
+            Kind::Shared(word) => word.cancel(),
         }
     }
 }

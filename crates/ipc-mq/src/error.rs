@@ -90,6 +90,30 @@ pub enum Error {
         /// The queue.
         name: String,
     },
+    /// What lies under the name is no queue of ours, or its memory is damaged.
+    Corrupt {
+        /// The queue.
+        name: String,
+        /// What is wrong with it.
+        what: &'static str,
+    },
+    /// All places for processes in the queue are taken by live ones.
+    TooManyPeers {
+        /// The queue.
+        name: String,
+        /// How many places it has.
+        slots: usize,
+    },
+    /// There is not enough memory for the queue.
+    NoSpace {
+        /// The queue.
+        name: String,
+    },
+    /// This process is a forked child of the one that opened the queue or received the message.
+    NotOwner {
+        /// The queue.
+        name: String,
+    },
     /// The kernel, or what stands behind the descriptor, cannot do this.
     Unsupported {
         /// What was asked for.
@@ -199,6 +223,24 @@ impl fmt::Display for Error {
                 "open or create message queue {name:?}: others make and remove it all the time \
                  (EAGAIN)"
             ),
+            Self::Corrupt { name, what } => {
+                write!(f, "use message queue {name:?}: not a sound queue: {what} (EBADMSG)")
+            }
+            Self::TooManyPeers { name, slots } => write!(
+                f,
+                "open message queue {name:?}: all its {slots} places are taken; make it with more \
+                 peers (EUSERS)"
+            ),
+            Self::NoSpace { name } => write!(
+                f,
+                "create message queue {name:?}: no memory is left for it; make room in /dev/shm, or \
+                 ask for less (ENOSPC)"
+            ),
+            Self::NotOwner { name } => write!(
+                f,
+                "use message queue {name:?}: this process was forked from the one that opened it; \
+                 open it again (EPERM)"
+            ),
             Self::Unsupported { what } => write!(f, "{what}: not supported here (EOPNOTSUPP)"),
             Self::Os { op, name, source } => match Errno::from_io_error(source) {
                 Some(errno) => write!(f, "{op} {name:?}: {}", describe(errno)),
@@ -238,6 +280,10 @@ impl From<Error> for io::Error {
             }
             Error::BufferTooShort { needed: None, .. } => Errno::TOOBIG,
             Error::NotifyBusy => Errno::BUSY,
+            Error::Corrupt { .. } => Errno::BADMSG,
+            Error::TooManyPeers { .. } => Errno::USERS,
+            Error::NoSpace { .. } => Errno::NOSPC,
+            Error::NotOwner { .. } => Errno::PERM,
             Error::Unsupported { .. } => Errno::OPNOTSUPP,
         };
         errno.into()

@@ -7,6 +7,7 @@
 compile_error!("ipc-mq is for 64-bit little-endian Linux");
 
 pub mod posix;
+pub mod shared;
 pub mod sysv;
 
 #[cfg(feature = "serde")]

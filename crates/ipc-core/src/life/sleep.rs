@@ -200,10 +200,10 @@ fn now() -> Duration {
     Duration::new(seconds.unwrap_or(0), nanos.unwrap_or(0))
 }
 
-/// Wakes one sleeper on a shared word.
-pub fn wake_one(word: &AtomicU32) {
+/// Wakes one sleeper on a shared word. False: nobody slept.
+pub fn wake_one(word: &AtomicU32) -> bool {
     // The only errors are for a word that is not mapped; this one is borrowed.
-    let _ = wake(word, Flags::empty(), 1);
+    wake(word, Flags::empty(), 1).is_ok_and(|woken| woken > 0)
 }
 
 /// Wakes all sleepers on a shared word.

@@ -16,6 +16,8 @@ mod reclaim;
 mod signals;
 mod types;
 
+mod shared;
+
 mod interop;
 mod suites;
 

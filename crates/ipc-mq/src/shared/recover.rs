@@ -1,0 +1,123 @@
+//! After a death: what the dead held comes back, and what they left half done is made whole.
+//!
+//! Both acts may be cut short by the next death at any instruction and begun again.
+
+use std::sync::atomic::Ordering::Relaxed;
+
+use ipc_core::life::OwnerId;
+
+use super::layout::{Corrupt, NONE};
+use super::state::State;
+use super::store::Held;
+use crate::log;
+
+impl Held<'_> {
+    /// Somebody detached or died, outside the lock: takes back what belonged to the dead.
+    #[cold]
+    pub(super) fn sweep(&self) -> Result<(), Corrupt> {
+        let members = self.memory.segment().members();
+        let deaths = members.deaths();
+        let mut left = false;
+        for slot in 0..members.slots() {
+            let peer = self.memory.peer(slot)?;
+            let dead = OwnerId::from_bits(peer.owner.load(Relaxed))
+                .is_some_and(|owner| !members.is_alive(owner));
+            left |= dead && peer.holds.load(Relaxed) != 0;
+        }
+        if left {
+            self.take_back()?;
+        }
+        self.memory.head().deaths.store(deaths, Relaxed);
+        Ok(())
+    }
+
+    /// Looks at every slot for those of the dead.
+    fn take_back(&self) -> Result<(), Corrupt> {
+        let members = self.memory.segment().members();
+        for index in 0..self.used() {
+            let slot = self.memory.slot(index)?;
+            match State::load(&slot.state) {
+                State::Held { by, .. } if !members.is_alive(by) => {
+                    State::Queued { again: true }.store(&slot.state);
+                    self.forget(by)?;
+                    self.enqueue(index)?;
+                }
+                State::Writing { by } if !members.is_alive(by) => {
+                    State::Free.store(&slot.state);
+                    self.forget(by)?;
+                    self.vacate(index, slot);
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// One slot less belongs to a dead owner, unless its place in the table is another's by now.
+    fn forget(&self, dead: OwnerId) -> Result<(), Corrupt> {
+        let peer = self.memory.peer(dead.slot())?;
+        if peer.owner.load(Relaxed) == dead.bits() { self.holds(dead, false) } else { Ok(()) }
+    }
+
+    /// The lock's owner died in it: only the states of the slots are believed, all else is made of them.
+    #[cold]
+    pub(super) fn rebuild(&self, name: &str, owner: OwnerId) -> Result<(), Corrupt> {
+        let (head, members) = (self.memory.head(), self.memory.segment().members());
+        log::warn(format_args!(
+            "queue {name:?}: process {} died inside it; its order is made anew",
+            self.memory.peer(owner.slot())?.pid.load(Relaxed)
+        ));
+        let deaths = members.deaths();
+        self.index().clear();
+        head.slots.free.store(NONE, Relaxed);
+        head.queued.store(0, Relaxed);
+        for slot in 0..members.slots() {
+            self.memory.peer(slot)?.holds.store(0, Relaxed);
+        }
+
+        let (mut waiting, mut taken, mut last) = (Vec::new(), 0, head.next_id.load(Relaxed));
+        for index in 0..self.used() {
+            let slot = self.memory.slot(index)?;
+            match State::load(&slot.state) {
+                State::Held { by, .. } if !members.is_alive(by) => {
+                    State::Queued { again: true }.store(&slot.state);
+                }
+                State::Writing { by } if !members.is_alive(by) => State::Free.store(&slot.state),
+                _ => {}
+            }
+            let id = slot.id.load(Relaxed);
+            match State::load(&slot.state) {
+                State::Free => {
+                    super::node::release(&head.slots, index, &slot.next);
+                    continue;
+                }
+                State::Queued { .. } => waiting.push((id, index)),
+                State::Held { by, .. } => self.holds(by, true)?,
+                State::Writing { by } => {
+                    // It has no number yet.
+                    self.holds(by, true)?;
+                    taken += 1;
+                    continue;
+                }
+            }
+            last = last.max(id);
+            taken += 1;
+        }
+        head.taken.store(taken, Relaxed);
+        head.next_id.store(last, Relaxed);
+        waiting.sort_unstable();
+        for (_, index) in waiting {
+            self.enqueue(index)?;
+        }
+        if taken < self.memory.sizes().capacity {
+            self.ring_freed();
+        }
+        head.deaths.store(deaths, Relaxed);
+        Ok(())
+    }
+
+    /// Slots that were ever used.
+    fn used(&self) -> u32 {
+        self.memory.head().slots.used.load(Relaxed).min(self.memory.sizes().capacity)
+    }
+}

@@ -1,0 +1,9 @@
+//! Queues in shared memory.
+
+mod death;
+mod hostile;
+mod model;
+mod order;
+mod processes;
+mod step;
+mod waits;
