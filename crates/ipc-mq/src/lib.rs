@@ -23,4 +23,4 @@ pub use canceller::Canceller;
 pub use error::{Error, Result};
 pub use features::{Features, features};
 #[cfg(feature = "serde")]
-pub use typed::{Received, Typed};
+pub use typed::{Received, Typed, TypedDelivery};

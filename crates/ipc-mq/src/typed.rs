@@ -4,7 +4,10 @@
 //! missing ones, and either is `Decode`.
 
 mod posix;
+mod shared;
 mod sysv;
+
+pub use shared::TypedDelivery;
 
 use std::marker::PhantomData;
 

@@ -56,8 +56,12 @@ pub(super) fn until<R>(
     mut attempt: impl FnMut(&Held<'_>) -> Result<Option<R>, Corrupt>,
 ) -> Result<R> {
     if role.may(store) {
-        if let Some(done) = store.locked(wait, Some(cancel), &mut attempt)? {
-            return Ok(done);
+        match store.locked(wait, Some(cancel), &mut attempt) {
+            Ok(Some(done)) => return Ok(done),
+            Ok(None) => {}
+            // Somebody was stopped under the lock: who does not wait is not kept.
+            Err(Error::TimedOut) if wait == Wait::No => return Err(Error::WouldBlock),
+            Err(error) => return Err(error),
         }
     }
     match wait {

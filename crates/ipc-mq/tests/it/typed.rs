@@ -59,3 +59,29 @@ fn wrong_bytes_are_decode() {
         assert!(matches!(read, Err(Error::Decode { .. })), "{bytes:?}: {read:?}");
     }
 }
+
+#[test]
+fn values_cross_a_shared_queue_and_are_acknowledged() {
+    let (queue, _fd) = ipc_mq::shared::Queue::anonymous().expect("create");
+    let queue: Typed<ipc_mq::shared::Queue, Job> = Typed::new(queue);
+    queue.send(1, &Job::Stop).expect("send");
+    queue.try_send(2, &job()).expect("send");
+    let first = queue.recv().expect("receive");
+    assert_eq!((first.delivery.priority, &first.value), (2, &job()));
+    drop(first);
+    let again = queue.recv_timeout(SHORT).expect("receive");
+    assert!(again.delivery.redelivered, "it was not acknowledged");
+    assert_eq!(again.ack().expect("acknowledge"), job());
+    assert_eq!(queue.try_recv().expect("receive").ack().expect("acknowledge"), Job::Stop);
+    assert!(matches!(queue.try_recv(), Err(Error::WouldBlock)));
+}
+
+/// X17: bytes that are no value are `Decode`, and do not come again.
+#[test]
+fn wrong_bytes_in_a_shared_queue_are_decode_once() {
+    let (queue, _fd) = ipc_mq::shared::Queue::anonymous().expect("create");
+    let queue: Typed<ipc_mq::shared::Queue, Job> = Typed::new(queue);
+    queue.get_ref().send(0, b"\x07").expect("send");
+    assert!(matches!(queue.recv_timeout(SHORT), Err(Error::Decode { .. })));
+    assert!(matches!(queue.recv_timeout(SHORT), Err(Error::TimedOut)));
+}

@@ -102,6 +102,10 @@ fn kill_inside(test: &str, act: &str, changes: Option<&str>, marks: Option<&str>
                     stepper.step();
                 }
                 stepper.kill();
+                // What it held comes back when its death is noticed.
+                while queue.stat().expect("stat").held > 0 {
+                    std::thread::yield_now();
+                }
                 let (mut words, marked) = drain(&queue);
                 let at = format!("{act} killed after {point} instructions");
                 match changes.map(|word| words.remove(word)) {
