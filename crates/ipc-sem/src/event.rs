@@ -175,7 +175,8 @@ impl Event {
         }
         match (seen & ASLEEP != 0, self.reset_by()) {
             (true, Reset::Manual) => wake_all(word),
-            (true, Reset::Auto) => wake_one(word),
+            // Whether one still slept makes no difference.
+            (true, Reset::Auto) => drop(wake_one(word)),
             (false, _) => {}
         }
         Ok(())
