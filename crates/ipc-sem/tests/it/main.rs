@@ -16,6 +16,7 @@ mod semaphore;
 mod shared;
 mod signalling;
 mod signals;
+mod steps;
 mod suites;
 mod sysv;
 mod types;
