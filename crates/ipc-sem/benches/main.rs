@@ -19,9 +19,9 @@ fn main() -> ExitCode {
     if death::is_victim() {
         return death::victim();
     }
-    death::measure();
     bench::main("ipc-sem", |bench| {
         shared::cases(bench);
+        death::cases(bench);
         let sets = raw::own_ipc_namespace();
         if !sets {
             eprintln!("System V sets are left out: they need the right to make an IPC namespace");

@@ -1,7 +1,14 @@
 //! What a half is asked to do, and the bytes it moves while doing it.
 
+use std::cell::RefCell;
 use std::io;
 use std::ops::Range;
+use std::time::Duration;
+
+thread_local! {
+    /// What the measured half has timed itself since this was last taken, in nanoseconds.
+    static OWN: RefCell<Vec<u64>> = const { RefCell::new(Vec::new()) };
+}
 
 /// A number of turns for one half: round trips to make or answer, messages to send or receive.
 ///
@@ -24,6 +31,21 @@ impl Turns {
     #[must_use]
     pub fn sequence(self) -> Range<u64> {
         self.first..self.first + self.count
+    }
+
+    /// Reports one sample that the measured half has timed itself.
+    ///
+    /// For turns whose preparations take longer than what is measured, such as the start of a process
+    /// that is then killed. Once a half reports, its samples are what it reported, and the whole turns
+    /// (the rate, the processor time) only tell how long the preparations take.
+    pub fn report(self, sample: Duration) {
+        let sample = u64::try_from(sample.as_nanos()).unwrap_or(u64::MAX);
+        OWN.with_borrow_mut(|own| own.push(sample));
+    }
+
+    /// What was reported since the last call.
+    pub(super) fn reported() -> Vec<u64> {
+        OWN.take()
     }
 
     /// Writes the content of message `number` into `message`.

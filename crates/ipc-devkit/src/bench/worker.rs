@@ -256,7 +256,13 @@ impl Recorder {
         for number in (first..first + count).step_by(usize::try_from(batch).unwrap_or(usize::MAX)) {
             half(Turns::new(number, batch, mode == Mode::Verify))?;
             let now = machine::now();
-            self.block.push(now - last);
+            match Turns::reported() {
+                own if own.is_empty() => self.block.push(now - last),
+                // Each is one turn's, not a batch's.
+                own => {
+                    self.block.extend(own.into_iter().map(|sample| sample.saturating_mul(batch)))
+                }
+            }
             last = now;
         }
         Ok(())

@@ -1,5 +1,5 @@
 //! What ipc-sem promises, one file a behaviour.
-#![expect(unsafe_code, reason = "moving into another namespace has no safe form")]
+#![expect(unsafe_code, reason = "changing namespace or user has no safe form")]
 
 mod smoke;
 
@@ -13,8 +13,10 @@ mod opening;
 mod robust;
 mod rwlock;
 mod semaphore;
+mod shared;
 mod signalling;
 mod signals;
+mod steps;
 mod suites;
 mod sysv;
 mod types;
@@ -37,6 +39,12 @@ fn own_ipc_namespace() -> bool {
         ipc_devkit::skip("needs the right to make an IPC namespace");
     }
     moved.is_ok()
+}
+
+/// Calls the C library's `setuid`, which reaches every thread.
+fn set_user(user: u32) {
+    // SAFETY: it takes a number.
+    assert_eq!(unsafe { libc::setuid(user) }, 0);
 }
 
 /// A set that is removed with this, however the test ends.
