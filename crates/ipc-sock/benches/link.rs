@@ -1,10 +1,11 @@
-//! The subjects: one end of a connection, ours, raw, or std's.
+//! The subjects: one end of a connection, ours, raw, std's or interprocess's.
 
 use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 
+use interprocess::local_socket::{self as ip, traits::Stream as _};
 use ipc_sock::Error;
 use ipc_sock::unix::{Datagram, Options, SeqPacket, Stream};
 use rustix::io::Errno;
@@ -41,6 +42,7 @@ pub(crate) enum Link {
     RawStream(OwnedFd, bool),
     RawPacket(OwnedFd, bool),
     Std(UnixStream),
+    Interprocess(ip::Stream),
 }
 
 pub(crate) fn ours(kind: Kind, busy: bool) -> io::Result<(Link, Link)> {
@@ -95,6 +97,23 @@ pub(crate) fn std(busy: bool) -> io::Result<(Link, Link)> {
     Ok((Link::Std(one), Link::Std(other)))
 }
 
+pub(crate) fn interprocess(busy: bool) -> io::Result<(Link, Link)> {
+    let (listener, name) = interprocess_listener()?;
+    let one = ip::Stream::connect(name)?;
+    let other = ip::traits::Listener::accept(&listener)?;
+    one.set_nonblocking(busy)?;
+    other.set_nonblocking(busy)?;
+    Ok((Link::Interprocess(one), Link::Interprocess(other)))
+}
+
+/// It listens at an abstract name of this process.
+pub(crate) fn interprocess_listener() -> io::Result<(ip::Listener, ip::Name<'static>)> {
+    use interprocess::local_socket::{GenericNamespaced, ToNsName as _};
+    let name = format!("ipc-bench-{}", std::process::id()).to_ns_name::<GenericNamespaced>()?;
+    let listener = ip::ListenerOptions::new().name(name.clone()).create_sync()?;
+    Ok((listener, name))
+}
+
 impl Link {
     #[inline]
     pub(crate) fn send(&mut self, message: &[u8]) -> io::Result<()> {
@@ -114,6 +133,9 @@ impl Link {
                 once(|| retry(rustix::net::send(&*end, message, flags)))
             }
             Self::Std(end) => {
+                all(message.len(), |at| std_again(io::Write::write(end, &message[at..])))
+            }
+            Self::Interprocess(end) => {
                 all(message.len(), |at| std_again(io::Write::write(end, &message[at..])))
             }
         }
@@ -144,6 +166,9 @@ impl Link {
                 })
             }
             Self::Std(end) => all(size, |at| std_again(io::Read::read(end, &mut message[at..]))),
+            Self::Interprocess(end) => {
+                all(size, |at| std_again(io::Read::read(end, &mut message[at..])))
+            }
         }
     }
 }

@@ -2,10 +2,14 @@
 //!
 //! `raw` makes the cheapest calls that keep our promises: no SIGPIPE (`MSG_NOSIGNAL`), the real length
 //! of a message (`MSG_TRUNC`), no wait where none is wanted (`MSG_DONTWAIT`), and buffers as large as
-//! ours. `std` is `std::os::unix::net` as it comes, with the system's buffers: what other portable
-//! wrappers of streams do too.
+//! ours. `std` is `std::os::unix::net` as it comes, with the system's buffers; `interprocess` likewise.
 
+mod death;
 mod link;
+mod more;
+mod net;
+mod opening;
+mod raw;
 
 use std::process::ExitCode;
 
@@ -28,6 +32,10 @@ fn main() -> ExitCode {
             }
         }
         descriptors(bench);
+        opening::cases(bench);
+        more::cases(bench);
+        net::cases(bench);
+        death::cases(bench);
     })
 }
 
@@ -59,6 +67,8 @@ fn messages(bench: &mut Bench, kind: Kind, label: &str, size: usize, placement: 
     if kind == Kind::Stream {
         round = round.peer("std", move || round_trip(size, link::std(busy)?));
         stream = stream.peer("std", move || one_way(size, link::std(busy)?));
+        round = round.peer("interprocess", move || round_trip(size, link::interprocess(busy)?));
+        stream = stream.peer("interprocess", move || one_way(size, link::interprocess(busy)?));
     }
     bench.case(round);
     bench.case(stream);

@@ -36,13 +36,21 @@ impl Socket {
         if bufs.is_empty() {
             return Ok(0);
         }
+        let mut cut = false;
         let limits: Vec<usize> = bufs.iter().map(|buf| buf.len()).collect();
         self.turns("receive messages from socket", PollFlags::IN, wait, |may_wait| {
             let flags = sys::flags(recv_flags(may_wait).bits());
             let flags = flags | libc::MSG_TRUNC | libc::MSG_WAITFORONE;
             lens.clear();
-            sys::recv_many(self.fd.as_fd(), bufs, flags, |_, len| lens.push(len))
+            sys::recv_many(self.fd.as_fd(), bufs, flags, |len, without| {
+                lens.push(len);
+                cut |= without;
+            })
         })?;
+        // There is no room for identities here; only descriptors must not vanish unnoticed.
+        if cut && self.asked.fds > 0 && !self.asked.identity {
+            return Err(Error::AncillaryTruncated);
+        }
         let long = lens.iter().zip(&limits).find(|(real, limit)| real > limit);
         match long {
             Some((&real, &limit)) => Err(Error::MessageTooLong { real, limit }),
@@ -53,7 +61,7 @@ impl Socket {
 
 /// The batch calls of sockets that keep boundaries.
 macro_rules! batches {
-    ($Type:ty) => {
+    ($Type:ty, $check:ident, $ended:ident) => {
         impl $Type {
             /// Sends messages with one system call, up to 64 at a time, and tells how many went. Waits
             /// for room for the first; with nothing else that ends the wait, for all of them.
@@ -65,6 +73,7 @@ macro_rules! batches {
             /// [`sendmmsg(2)`](https://man7.org/linux/man-pages/man2/sendmmsg.2.html)
             #[doc(alias = "sendmmsg")]
             pub fn send_many(&self, messages: &[IoSlice<'_>]) -> Result<usize> {
+                $check(messages)?;
                 self.0.send_many(messages, Wait::FOREVER)
             }
 
@@ -73,6 +82,7 @@ macro_rules! batches {
             /// # Errors
             /// `WouldBlock`. Otherwise as [`send_many`](Self::send_many).
             pub fn try_send_many(&self, messages: &[IoSlice<'_>]) -> Result<usize> {
+                $check(messages)?;
                 self.0.send_many(messages, Wait::No)
             }
 
@@ -85,6 +95,7 @@ macro_rules! batches {
                 messages: &[IoSlice<'_>],
                 timeout: Duration,
             ) -> Result<usize> {
+                $check(messages)?;
                 self.0.send_many(messages, Wait::timeout(timeout))
             }
 
@@ -97,6 +108,7 @@ macro_rules! batches {
                 messages: &[IoSlice<'_>],
                 deadline: Instant,
             ) -> Result<usize> {
+                $check(messages)?;
                 self.0.send_many(messages, Wait::deadline(deadline))
             }
 
@@ -105,7 +117,8 @@ macro_rules! batches {
             ///
             /// # Errors
             /// `MessageTooLong`: one of them did not fit its buffer; `lens` has the real length of all,
-            /// and the others are whole in theirs. Otherwise as [`recv`](Self::recv).
+            /// and the others are whole in theirs. `AncillaryTruncated`: descriptors came beside one;
+            /// they are closed. Otherwise as [`recv`](Self::recv).
             ///
             /// # Linux
             /// [`recvmmsg(2)`](https://man7.org/linux/man-pages/man2/recvmmsg.2.html)
@@ -162,11 +175,47 @@ macro_rules! batches {
                 lens: &mut Vec<usize>,
                 wait: Wait,
             ) -> Result<usize> {
-                self.0.recv_many(bufs, lens, wait)
+                $ended(&self.0, self.0.recv_many(bufs, lens, wait), lens)
             }
         }
     };
 }
 
-batches!(crate::unix::Datagram);
-batches!(crate::net::UdpSocket);
+batches!(crate::unix::Datagram, any, as_it_came);
+batches!(crate::unix::SeqPacket, none_empty, until_the_end);
+batches!(crate::net::UdpSocket, any, as_it_came);
+
+#[expect(clippy::unnecessary_wraps, reason = "has the form of the other check")]
+fn any(_: &[IoSlice<'_>]) -> Result<()> {
+    Ok(())
+}
+
+/// An empty message could be taken for the end of a connection.
+fn none_empty(messages: &[IoSlice<'_>]) -> Result<()> {
+    if messages.iter().any(|message| message.is_empty()) {
+        return Err(Error::EmptyMessage);
+    }
+    Ok(())
+}
+
+fn as_it_came(_: &Socket, got: Result<usize>, _: &mut Vec<usize>) -> Result<usize> {
+    got
+}
+
+/// At the end of a connection the kernel fills the rest of a batch with empty messages. They are the end
+/// if the other side is closed and nothing more is there.
+fn until_the_end(socket: &Socket, got: Result<usize>, lens: &mut Vec<usize>) -> Result<usize> {
+    if lens.last() != Some(&0) || !socket.peer_closed() {
+        return got;
+    }
+    match socket.next_len(Wait::No) {
+        Ok(0) | Err(Error::WouldBlock) => {}
+        _ => return got,
+    }
+    let kept = lens.iter().rposition(|len| *len > 0).map_or(0, |last| last + 1);
+    lens.truncate(kept);
+    match got {
+        Ok(_) if kept == 0 => Err(Error::closed()),
+        got => got.map(|_| kept),
+    }
+}

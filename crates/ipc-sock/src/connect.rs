@@ -5,6 +5,7 @@ use std::os::fd::BorrowedFd;
 use std::time::Duration;
 
 use ipc_core::{Deadline, Wait};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::OFlags;
 use rustix::io::Errno;
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
@@ -28,10 +29,16 @@ pub(crate) fn connect(
             let flags = rustix::fs::fcntl_getfl(fd).map_err(failed)?;
             rustix::fs::fcntl_setfl(fd, flags | OFlags::NONBLOCK).map_err(failed)?;
             match call() {
-                Ok(()) => rustix::fs::fcntl_setfl(fd, flags).map_err(failed),
-                Err(Errno::AGAIN | Errno::INPROGRESS) => Err(Error::WouldBlock),
-                Err(errno) => Err(failed(errno)),
+                Ok(()) => {}
+                // Under way; within one host it is there by now.
+                Err(Errno::INPROGRESS) if writable(fd) => match call() {
+                    Ok(()) | Err(Errno::ISCONN) => {}
+                    Err(errno) => return Err(failed(errno)),
+                },
+                Err(Errno::AGAIN | Errno::INPROGRESS) => return Err(Error::WouldBlock),
+                Err(errno) => return Err(failed(errno)),
             }
+            rustix::fs::fcntl_setfl(fd, flags).map_err(failed)
         }
         Wait::Until(Deadline::NEVER) => turns(&call, || Ok(())).map_err(failed),
         Wait::Until(deadline) => {
@@ -50,6 +57,13 @@ pub(crate) fn connect(
             set_socket_timeout(fd, Timeout::Send, None).map_err(failed)
         }
     }
+}
+
+/// Whether it is connected, or will never be.
+fn writable(fd: BorrowedFd<'_>) -> bool {
+    let mut entry = [PollFd::from_borrowed_fd(fd, PollFlags::OUT)];
+    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+    rustix::io::retry_on_intr(|| poll(&mut entry, Some(&now))) == Ok(1)
 }
 
 fn turns(

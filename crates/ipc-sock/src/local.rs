@@ -9,17 +9,20 @@ use std::time::{Duration, Instant};
 
 use interprocess::local_socket::{self as ip, ToFsName as _, ToNsName as _, traits};
 use ipc_core::Wait;
-use rustix::event::PollFlags;
 use rustix::io::Errno;
-use rustix::net::SocketFlags;
+use rustix::net::{AddressFamily, SocketFlags, SocketType};
 
 use crate::error::{Error, Result};
 use crate::socket::{Asked, Socket};
-use crate::unix::{handle, streams};
+use crate::unix::{Acceptor, Address, handle, streams};
 
 /// The name of a local socket.
 #[derive(Clone, Debug)]
-pub struct Name(ip::Name<'static>);
+pub struct Name {
+    portable: ip::Name<'static>,
+    /// What it stands for here.
+    address: Address,
+}
 
 impl Name {
     /// A name in the namespace that the system has for local sockets: abstract on Linux.
@@ -28,7 +31,8 @@ impl Name {
     /// `InvalidName`.
     pub fn namespaced(name: &str) -> Result<Self> {
         let made = name.to_owned().to_ns_name::<ip::GenericNamespaced>();
-        made.map(Self).map_err(|error| invalid(name, &error))
+        let portable = made.map_err(|error| invalid(name, &error))?;
+        Ok(Self { portable, address: Address::abstract_name(name)? })
     }
 
     /// A path, where the system has them.
@@ -37,7 +41,8 @@ impl Name {
     /// `InvalidName`.
     pub fn path(path: &str) -> Result<Self> {
         let made = path.to_owned().to_fs_name::<ip::GenericFilePath>();
-        made.map(Self).map_err(|error| invalid(path, &error))
+        let portable = made.map_err(|error| invalid(path, &error))?;
+        Ok(Self { portable, address: Address::path(path)? })
     }
 }
 
@@ -47,7 +52,7 @@ fn invalid(name: &str, error: &std::io::Error) -> Error {
 
 fn failed(op: &'static str, name: &Name, error: &std::io::Error) -> Error {
     let errno = Errno::from_io_error(error).unwrap_or(Errno::IO);
-    Error::named(op, &format_args!("{:?}", name.0), errno)
+    Error::named(op, &name.address, errno)
 }
 
 /// One end of a portable local connection: bytes, both ways, in order.
@@ -76,15 +81,50 @@ impl Stream {
         Self(socket)
     }
 
-    /// Connects.
+    /// Connects; waits while the listener's backlog is full.
     ///
     /// # Errors
     /// `NotFound`, `Refused`: nobody listens. `Limit`, `Os`.
     pub fn connect(name: &Name) -> Result<Self> {
-        let made = <ip::Stream as traits::Stream>::connect(name.0.clone());
+        let made = <ip::Stream as traits::Stream>::connect(name.portable.clone());
         let ip::Stream::UdSocket(stream) =
             made.map_err(|error| failed("connect to", name, &error))?;
         Ok(Self(Socket::new(stream.into(), Asked::default())))
+    }
+
+    /// As [`connect`](Self::connect), but does not wait.
+    ///
+    /// # Errors
+    /// `WouldBlock`: the backlog is full. Otherwise as [`connect`](Self::connect).
+    pub fn try_connect(name: &Name) -> Result<Self> {
+        Self::connect_until(name, Wait::No)
+    }
+
+    /// As [`connect`](Self::connect), but waits no longer than `timeout`.
+    ///
+    /// # Errors
+    /// `TimedOut`. Otherwise as [`connect`](Self::connect).
+    pub fn connect_timeout(name: &Name, timeout: Duration) -> Result<Self> {
+        Self::connect_until(name, Wait::timeout(timeout))
+    }
+
+    /// As [`connect`](Self::connect), but waits no longer than to `deadline`.
+    ///
+    /// # Errors
+    /// `TimedOut`. Otherwise as [`connect`](Self::connect).
+    pub fn connect_deadline(name: &Name, deadline: Instant) -> Result<Self> {
+        Self::connect_until(name, Wait::deadline(deadline))
+    }
+
+    /// By ourselves: `interprocess` fails at once where a backlog is full, whatever the time limit.
+    fn connect_until(name: &Name, wait: Wait) -> Result<Self> {
+        let kind = SocketType::STREAM;
+        let made = rustix::net::socket_with(AddressFamily::UNIX, kind, SocketFlags::CLOEXEC, None);
+        let fd = made.map_err(|errno| Error::os("create socket", errno))?;
+        crate::connect::connect(fd.as_fd(), wait, &name.address, || {
+            rustix::net::connect(&fd, &name.address.0)
+        })?;
+        Ok(Self(Socket::new(fd, Asked::default())))
     }
 }
 
@@ -94,13 +134,14 @@ impl From<Stream> for OwnedFd {
     }
 }
 
-/// Waits for portable local connections. Dropping it removes its name.
+/// Waits for portable local connections. Dropping it removes its name. It survives a lack of descriptors:
+/// the connection that would need one is taken and closed, and `accept` returns `Limit`.
 #[derive(Debug)]
 pub struct Listener {
     /// Owns the name; its description is non-blocking from birth.
     made: ip::Listener,
     /// The same description, for the waits.
-    socket: Socket,
+    acceptor: Acceptor,
 }
 
 impl Listener {
@@ -110,19 +151,19 @@ impl Listener {
     /// `AlreadyExists`: the name is taken. `Limit`, `Os`.
     pub fn bind(name: &Name) -> Result<Self> {
         let made = ip::ListenerOptions::new()
-            .name(name.0.clone())
+            .name(name.portable.clone())
             .nonblocking(ip::ListenerNonblockingMode::Accept)
             .create_sync()
             .map_err(|error| failed("listen at", name, &error))?;
         let copy = rustix::io::fcntl_dupfd_cloexec(fd(&made), 0);
         let copy = copy.map_err(|errno| Error::os("duplicate socket", errno))?;
-        Ok(Self { made, socket: Socket::new(copy, Asked::default()) })
+        Ok(Self { made, acceptor: Acceptor::new(Socket::new(copy, Asked::default())) })
     }
 
     /// Takes one connection; waits if none is there.
     ///
     /// # Errors
-    /// `Limit`: no descriptor was left. `Cancelled`, `Os`.
+    /// `Limit`: no descriptor was left; the connection was closed. `Cancelled`, `Os`.
     pub fn accept(&self) -> Result<Stream> {
         self.accept_until(Wait::FOREVER)
     }
@@ -152,10 +193,7 @@ impl Listener {
     }
 
     fn accept_until(&self, wait: Wait) -> Result<Stream> {
-        let fd = self.socket.turns("accept connection", PollFlags::IN, wait, |_| {
-            rustix::net::accept_with(&self.socket.fd, SocketFlags::CLOEXEC)
-        })?;
-        Ok(Stream(Socket::new(fd, Asked::default())))
+        self.acceptor.accept(wait).map(|fd| Stream(Socket::new(fd, Asked::default())))
     }
 
     /// A handle that ends this listener's current or next wait with `Cancelled`.
@@ -163,7 +201,7 @@ impl Listener {
     /// # Errors
     /// `Limit`: no descriptor could be had for it.
     pub fn canceller(&mut self) -> Result<crate::Canceller> {
-        self.socket.canceller()
+        self.acceptor.socket.canceller()
     }
 }
 

@@ -129,6 +129,15 @@ impl NetOptions {
         self.connect_until(address, Wait::FOREVER)
     }
 
+    /// As [`connect`](Self::connect), but does not wait: within one host that is enough.
+    ///
+    /// # Errors
+    /// `WouldBlock`: the other side has not answered; the attempt is given up. Otherwise as
+    /// [`connect`](Self::connect).
+    pub fn try_connect(&self, address: SocketAddr) -> Result<TcpStream> {
+        self.connect_until(address, Wait::No)
+    }
+
     /// As [`connect`](Self::connect), but waits no longer than `timeout`.
     ///
     /// # Errors

@@ -29,12 +29,13 @@ pub(crate) fn send_many(
     usize::try_from(done).map_err(|_| last_error())
 }
 
-/// Receives up to [`BATCH_MAX`] messages, one a buffer; tells the length of each to `each`.
+/// Receives up to [`BATCH_MAX`] messages, one a buffer; tells the length of each, and whether something
+/// beside it was cut off, to `each`.
 pub(crate) fn recv_many(
     fd: BorrowedFd<'_>,
     bufs: &mut [IoSliceMut<'_>],
     flags: libc::c_int,
-    mut each: impl FnMut(usize, usize),
+    mut each: impl FnMut(usize, bool),
 ) -> Result<usize, Errno> {
     let mut headers = [blank(); BATCH_MAX];
     let used = bufs.len().min(BATCH_MAX);
@@ -50,8 +51,9 @@ pub(crate) fn recv_many(
         libc::recvmmsg(fd.as_raw_fd(), headers.as_mut_ptr(), count, flags, std::ptr::null_mut())
     };
     let done = usize::try_from(done).map_err(|_| last_error())?;
-    for (index, header) in headers.iter().take(done).enumerate() {
-        each(index, usize::try_from(header.msg_len).unwrap_or(usize::MAX));
+    for header in headers.iter().take(done) {
+        let cut = header.msg_hdr.msg_flags & libc::MSG_CTRUNC != 0;
+        each(usize::try_from(header.msg_len).unwrap_or(usize::MAX), cut);
     }
     Ok(done)
 }

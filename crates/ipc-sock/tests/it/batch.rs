@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ipc_sock::Error;
 use ipc_sock::net::UdpSocket;
-use ipc_sock::unix::Datagram;
+use ipc_sock::unix::{Datagram, Options, SeqPacket};
 
 #[test]
 fn batches_keep_order_and_lengths() {
@@ -68,4 +68,44 @@ fn one_of_a_batch_that_is_too_long_is_told() {
     assert!(matches!(outcome, Err(Error::MessageTooLong { real: 8, limit: 4 })), "{outcome:?}");
     assert_eq!(lens, [2, 8, 4]);
     assert_eq!(&bytes[8..], b"fine");
+}
+
+/// K5: the end of a connection ends a batch, and is no message; an empty one is not sent.
+#[test]
+fn a_batch_of_a_connection_ends_with_it() {
+    let (from, to) = SeqPacket::pair().expect("pair");
+    let empty = [IoSlice::new(b"x"), IoSlice::new(b"")];
+    assert!(matches!(from.send_many(&empty), Err(Error::EmptyMessage)));
+    let messages = [IoSlice::new(b"one"), IoSlice::new(b"three")];
+    let mut lens = Vec::new();
+    let mut bytes = [0; 64];
+    let mut bufs: Vec<IoSliceMut<'_>> = bytes.chunks_mut(8).map(IoSliceMut::new).collect();
+    assert!(matches!(to.try_recv_many(&mut bufs, &mut lens), Err(Error::WouldBlock)));
+    assert_eq!(from.send_many(&messages).expect("send"), 2);
+    assert_eq!(to.recv_many(&mut bufs, &mut lens).expect("receive"), 2);
+    assert_eq!(lens, [3, 5]);
+    // A foreign program may send empty messages: they are no end while it lives.
+    rustix::net::send(&from, b"", rustix::net::SendFlags::NOSIGNAL).expect("send");
+    assert_eq!(to.recv_many(&mut bufs, &mut lens).expect("receive"), 1);
+    assert_eq!(lens, [0]);
+    assert_eq!(from.send_many(&messages).expect("send"), 2);
+    drop(from);
+    assert_eq!(to.recv_many(&mut bufs, &mut lens).expect("its last words"), 2);
+    assert_eq!(lens, [3, 5]);
+    let outcome = to.recv_many(&mut bufs, &mut lens);
+    assert!(matches!(outcome, Err(Error::Closed { .. })), "{outcome:?}");
+    assert!(lens.is_empty());
+}
+
+/// K4: descriptors beside a message of a batch are closed, and told.
+#[test]
+fn descriptors_beside_a_batch_are_told() {
+    let (from, to): (SeqPacket, SeqPacket) = Options::new().pass_fds(1).pair().expect("pair");
+    let (end, passed) = rustix::pipe::pipe().expect("pipe");
+    from.send_fds(b"x", &[&passed]).expect("send");
+    drop(passed);
+    let mut bytes = [0; 8];
+    let outcome = to.recv_many(&mut [IoSliceMut::new(&mut bytes)], &mut Vec::new());
+    assert!(matches!(outcome, Err(Error::AncillaryTruncated)), "{outcome:?}");
+    assert_eq!(rustix::io::read(&end, &mut [0; 8]).expect("read"), 0, "closed");
 }

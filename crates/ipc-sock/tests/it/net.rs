@@ -29,6 +29,9 @@ fn tcp_has_every_form() {
         let address = listener.local_addr().expect("address");
         assert!(matches!(listener.try_accept(), Err(Error::WouldBlock)));
         assert!(matches!(listener.accept_timeout(SHORT), Err(Error::TimedOut)));
+        let at_once = options.try_connect(address).expect("within one host");
+        at_once.send(b"x").expect("send");
+        assert_eq!(listener.accept().expect("accept").recv(&mut [0; 2]).expect("receive"), 1);
         let client = options.connect_timeout(address, Duration::from_secs(5)).expect("connect");
         let server = listener.accept_deadline(Instant::now() + SHORT * 100).expect("accept");
         assert_eq!(client.peer_addr().expect("ask"), address);
@@ -84,6 +87,13 @@ fn a_connect_to_a_silent_host_ends_at_its_deadline() {
         assert!(held.len() < 100);
     };
     assert!(matches!(outcome.0, Error::TimedOut), "{}", outcome.0);
+    let outcome_at_once = NetOptions::new().try_connect(address);
+    assert!(matches!(outcome_at_once, Err(Error::WouldBlock)), "{outcome_at_once:?}");
+    let free = NetOptions::new().listen(local(false)).expect("listen");
+    let nobody = free.local_addr().expect("address");
+    drop(free);
+    let refused = NetOptions::new().try_connect(nobody);
+    assert!(matches!(refused, Err(Error::Refused { .. })), "{refused:?}");
     assert!(outcome.1 >= Duration::from_millis(100) && outcome.1 < Duration::from_secs(2));
 }
 
