@@ -41,6 +41,8 @@ impl Packets {
     }
 
     /// Reads one packet: 0 when all writers are gone.
+    #[cold]
+    #[inline(never)]
     pub(crate) fn read(
         &mut self,
         end: &mut PipeEnd,
@@ -71,6 +73,8 @@ impl Packets {
 }
 
 /// Whether these bytes can be one packet.
+#[cold]
+#[inline(never)]
 pub(crate) fn check(bufs: &[IoSlice<'_>]) -> Result<()> {
     match bufs.iter().map(|buf| buf.len()).sum() {
         0 => Err(Error::Unsupported { what: "write an empty packet to a pipe" }),
