@@ -117,7 +117,7 @@ fn deaths<L: Robust>() -> Pair {
     Pair::alone(move |turns: Turns| {
         // On the first turn: it belongs to the process that uses it.
         if made.is_none() {
-            let name = format!("ipc-bench-{}-{}", std::process::id(), L::KIND);
+            let name = format!("ipc-t-{}-0-{}", std::process::id(), L::KIND);
             made = Some(Made { lock: L::create(&name)?, name });
         }
         let Some(made) = &made else { return Ok(()) };

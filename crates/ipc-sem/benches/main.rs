@@ -79,7 +79,7 @@ fn uncontended(bench: &mut Bench, sets: bool) {
         case("robust mutex lock + unlock").raw("pthread robust", || Ok(both(raw::robust()?))).ours(
             "RobustMutex",
             || {
-                let name = format!("ipc-bench-{}-mutex", std::process::id());
+                let name = format!("ipc-t-{}-0-mutex", std::process::id());
                 let mutex = RobustMutex::create(&name)?;
                 RobustMutex::unlink(&name)?;
                 Ok(both(move || match mutex.lock() {
@@ -178,7 +178,7 @@ struct Named {
 }
 
 fn open_named(value: u32) -> io::Result<Named> {
-    let name = format!("ipc-bench-{}-sem", std::process::id());
+    let name = format!("ipc-t-{}-0-sem", std::process::id());
     let acquire = NamedSemaphore::create(&name, value)?;
     let release = NamedSemaphore::open(&name);
     NamedSemaphore::unlink(&name)?;

@@ -27,7 +27,7 @@ pub(super) fn cases(bench: &mut Bench) {
 /// A name that the processes of a subject find each other by.
 fn name(tag: &str) -> String {
     static NEXT: AtomicU32 = AtomicU32::new(0);
-    format!("ipc-bench-{}-{}-{tag}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
+    format!("ipc-t-{}-{}-{tag}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
 /// Opens an object in the process that uses it, on the first turn: a fork's child owns nothing.
