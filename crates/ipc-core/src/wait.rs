@@ -5,8 +5,8 @@
 //! other side publishes and rings: with nobody asleep that is one load and no fence (see
 //! [`fence`]).
 //!
-//! No sleep is longer than [`SLICE`]: a ringer can be killed between taking the announcement away and
-//! waking the sleeper, and then nobody else would.
+//! No sleep is longer than [`SLICE`]: a ringer can be killed between counting its ring and
+//! waking the sleepers, and then nobody else would.
 
 use std::time::{Duration, Instant};
 

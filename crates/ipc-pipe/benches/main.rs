@@ -10,7 +10,8 @@ mod zero_copy;
 use std::io;
 use std::process::ExitCode;
 
-use ipc_devkit::bench::{self, Bench, Better, Buffer, Case, Pair, Placement, Scenario, Turns};
+use ipc_devkit::bench::stream::{Ends, alone, one_way, round_trip};
+use ipc_devkit::bench::{self, Bench, Better, Case, Placement, Scenario};
 use ipc_pipe::{Error, PipeOptions};
 
 /// Calls that reach nobody else.
@@ -46,9 +47,9 @@ fn calls(bench: &mut Bench) {
         bench.case(
             Case::alone(CALL, format!("pipe {form} 64 B"))
                 .size(SIZE)
-                .raw("raw pipe", move || alone(SIZE, raw::pipe(64 << 10, busy)?))
-                .ours("ipc-pipe", move || alone(SIZE, ours(64 << 10, busy)?))
-                .peer("plain pipe", move || alone(SIZE, raw::plain(64 << 10, busy)?)),
+                .raw("raw pipe", move || Ok(alone(SIZE, raw::pipe(64 << 10, busy)?)))
+                .ours("ipc-pipe", move || Ok(alone(SIZE, ours(64 << 10, busy)?)))
+                .peer("plain pipe", move || Ok(alone(SIZE, raw::plain(64 << 10, busy)?))),
         );
     }
 }
@@ -74,23 +75,10 @@ fn messages(
     bench.case(
         Case::one_way(format!("{pipe} one-way {label} {place}"), size, placement)
             .floor_one_way()
-            .raw("raw pipe", move || one_way(size, raw::pipe(capacity, busy)?))
-            .ours("ipc-pipe", move || one_way(size, ours(capacity, busy)?))
-            .peer("plain pipe", move || one_way(size, raw::plain(capacity, busy)?)),
+            .raw("raw pipe", move || Ok(one_way(size, raw::pipe(capacity, busy)?)))
+            .ours("ipc-pipe", move || Ok(one_way(size, ours(capacity, busy)?)))
+            .peer("plain pipe", move || Ok(one_way(size, raw::plain(capacity, busy)?))),
     );
-}
-
-/// A call that sends some bytes. It stands behind a function call, as `write` does in C: after a system
-/// call each return costs some 20 ns here, and a subject that happens to be inlined would seem faster.
-type Send = Box<dyn FnMut(&[u8]) -> io::Result<usize>>;
-
-/// A call that receives some bytes.
-type Receive = Box<dyn FnMut(&mut [u8]) -> io::Result<usize>>;
-
-/// The two ends of a one-way channel.
-struct Ends {
-    send: Send,
-    receive: Receive,
 }
 
 /// Ours: the `try_` forms where both sides spin, the plain forms where they sleep.
@@ -118,88 +106,4 @@ fn spin(mut call: impl FnMut() -> ipc_pipe::Result<usize>) -> io::Result<usize> 
             done => return Ok(done?),
         }
     }
-}
-
-/// Sends all of `message`.
-#[inline]
-fn send(some: &mut Send, message: &[u8]) -> io::Result<()> {
-    let mut sent = 0;
-    while sent < message.len() {
-        sent += some(&message[sent..])?;
-    }
-    Ok(())
-}
-
-/// Receives a whole message.
-#[inline]
-fn receive(some: &mut Receive, message: &mut [u8]) -> io::Result<()> {
-    let mut got = 0;
-    while got < message.len() {
-        match some(&mut message[got..])? {
-            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
-            more => got += more,
-        }
-    }
-    Ok(())
-}
-
-fn round_trip(size: usize, mut make: impl FnMut() -> io::Result<Ends>) -> io::Result<Pair> {
-    let (there, back) = (make()?, make()?);
-    let (mut ask, mut hear) = (there.send, there.receive);
-    let (mut answer, mut learn) = (back.send, back.receive);
-    let (mut near, mut far) = (Buffer::new(size), Buffer::new(size));
-    Ok(Pair::two(
-        move |turns: Turns| {
-            for number in turns.sequence() {
-                turns.fill(&mut near, number);
-                send(&mut ask, &near)?;
-                receive(&mut learn, &mut near)?;
-                turns.check(&near, number)?;
-            }
-            Ok(())
-        },
-        move |turns: Turns| {
-            for number in turns.sequence() {
-                receive(&mut hear, &mut far)?;
-                turns.check(&far, number)?;
-                send(&mut answer, &far)?;
-            }
-            Ok(())
-        },
-    ))
-}
-
-fn one_way(size: usize, ends: Ends) -> io::Result<Pair> {
-    let (mut sender, mut receiver) = (ends.send, ends.receive);
-    let (mut near, mut far) = (Buffer::new(size), Buffer::new(size));
-    Ok(Pair::two(
-        move |turns: Turns| {
-            for number in turns.sequence() {
-                receive(&mut receiver, &mut near)?;
-                turns.check(&near, number)?;
-            }
-            Ok(())
-        },
-        move |turns: Turns| {
-            for number in turns.sequence() {
-                turns.fill(&mut far, number);
-                send(&mut sender, &far)?;
-            }
-            Ok(())
-        },
-    ))
-}
-
-fn alone(size: usize, ends: Ends) -> io::Result<Pair> {
-    let (mut sender, mut receiver) = (ends.send, ends.receive);
-    let mut message = Buffer::new(size);
-    Ok(Pair::alone(move |turns: Turns| {
-        for number in turns.sequence() {
-            turns.fill(&mut message, number);
-            send(&mut sender, &message)?;
-            receive(&mut receiver, &mut message)?;
-            turns.check(&message, number)?;
-        }
-        Ok(())
-    }))
 }
