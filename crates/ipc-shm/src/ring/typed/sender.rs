@@ -10,6 +10,7 @@ use crate::Canceller;
 use crate::error::{Error, Rejected, Result};
 use crate::ring::end::End;
 use crate::ring::flow::Words;
+use crate::ring::record::PACKED;
 use crate::ring::slots::{Cursor, Shape, count};
 
 /// The sending end of a ring of values. There is one, as of a [ring of bytes](crate::ring::Sender).
@@ -81,6 +82,10 @@ impl<T: ShmSafe> Sender<T> {
         self.end.memory.write_value(self.cursor.value(), value);
         self.cursor.publish(&self.end.memory);
         self.end.ring_receiver();
+        if size_of::<T>() <= PACKED {
+            // A line of the next value, or the one after it: it was the receiver's a lap ago.
+            self.end.memory.expect_write(self.cursor.line_behind());
+        }
         Ok(())
     }
 
