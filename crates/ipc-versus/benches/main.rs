@@ -1,0 +1,176 @@
+//! The rivals beside ours: see the README of this crate.
+
+use std::io;
+use std::process::ExitCode;
+
+use ipc_devkit::bench::{self, Bench, Case, Pair, Placement, Scenario, Turns};
+use ipc_versus::contest::{Contest, Trip};
+use ipc_versus::ends::{Wait, capacity, round_trip};
+use ipc_versus::rivals::{channels, iceoryx2, interprocess, ipc_channel, ipmpsc, rtrb, shmem_ipc};
+use ipc_versus::sweep::{self, Sweep};
+use ipc_versus::{locks, ours, version};
+
+fn main() -> ExitCode {
+    if let Some(done) = sweep::serve() {
+        return done;
+    }
+    let _sweep = match Sweep::start() {
+        Ok(sweep) => sweep,
+        Err(error) => {
+            eprintln!("no process that cleans up: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    bench::main("ipc-versus", |bench| {
+        rings(bench);
+        queues(bench);
+        sockets(bench);
+        mutexes(bench);
+        wake(bench);
+        opening(bench);
+    })
+}
+
+/// Short messages, and streams of messages up to 1 MiB, through shared memory.
+fn rings(bench: &mut Bench) {
+    for placement in [Placement::Busy, Placement::OneCore, Placement::Block] {
+        let case = ring::<64>(Trip::Round, placement);
+        let case = case.rival("ipc-channel", ipc_channel::ends);
+        bench.case(threads::<64>(case, placement).done());
+    }
+    let case = ring::<64>(Trip::OneWay, Placement::Busy);
+    bench.case(threads::<64>(case, Placement::Busy).done());
+    let case = ring::<1024>(Trip::OneWay, Placement::Busy);
+    bench.case(threads::<1024>(case, Placement::Busy).done());
+    bench.case(long::<{ 64 << 10 }>().done());
+    bench.case(long::<{ 1 << 20 }>().done());
+}
+
+/// A case of the ring with the rivals that are processes.
+fn ring<const N: usize>(trip: Trip, placement: Placement) -> Contest {
+    let wait = Wait::of(placement);
+    Contest::new("ipc-shm", "shm ring", trip, N, placement)
+        .rival("iceoryx2", move || iceoryx2::ends(N, capacity(N), wait))
+        .rival("shmem-ipc", || shmem_ipc::ends(N, capacity(N)))
+        .rival("ipmpsc", || ipmpsc::ends(N, capacity(N)))
+}
+
+/// Those that are threads. They carry short messages only.
+fn threads<const N: usize>(case: Contest, placement: Placement) -> Contest {
+    let case = case
+        .threads(version::of("crossbeam-channel"), || channels::crossbeam::<N>(capacity(N)))
+        .threads(version::of("flume"), || channels::flume::<N>(capacity(N)))
+        .threads(version::of("kanal"), || channels::kanal::<N>(capacity(N)))
+        .threads(version::of_std("mpsc"), || channels::std_mpsc::<N>(capacity(N)));
+    if placement != Placement::Busy {
+        return case;
+    }
+    case.threads(version::of("rtrb"), || rtrb::of_messages::<N>(capacity(N)))
+}
+
+fn long<const N: usize>() -> Contest {
+    ring::<N>(Trip::OneWay, Placement::Busy)
+        .rival("ipc-channel", ipc_channel::ends)
+        .threads(version::of("rtrb"), || rtrb::of_bytes(N, capacity(N)))
+}
+
+/// Many senders and receivers may use each of these, though here one does.
+fn queues(bench: &mut Bench) {
+    const SIZE: usize = 64;
+    let case = Contest::new("ipc-mq", "mq shared", Trip::OneWay, SIZE, Placement::Busy)
+        .ours("ipc-mq", || ours::queue(SIZE, capacity(SIZE)))
+        .rival("iceoryx2", || iceoryx2::ends(SIZE, capacity(SIZE), Wait::Spin))
+        .rival("ipmpsc", || ipmpsc::ends(SIZE, capacity(SIZE)))
+        .rival("ipc-channel", ipc_channel::ends);
+    bench.case(
+        case.threads(version::of("crossbeam-channel"), || {
+            channels::crossbeam::<SIZE>(capacity(SIZE))
+        })
+        .threads(version::of("kanal"), || channels::kanal::<SIZE>(capacity(SIZE)))
+        .done(),
+    );
+}
+
+/// Unix sockets: ours keeps messages whole, as ipc-channel does; interprocess has streams only.
+fn sockets(bench: &mut Bench) {
+    for size in [64 << 10, 1 << 20] {
+        bench.case(
+            Contest::new("ipc-sock", "stream", Trip::OneWay, size, Placement::Busy)
+                .ours("ipc-sock", ours::stream)
+                .rival("interprocess", || interprocess::ends(Wait::Spin))
+                .rival("ipc-channel", ipc_channel::ends)
+                .done(),
+        );
+    }
+    bench.case(
+        Contest::new("ipc-sock", "seqpacket", Trip::OneWay, 1 << 20, Placement::Busy)
+            .ours("ipc-sock", ours::seqpacket)
+            .rival("interprocess", || interprocess::ends(Wait::Spin))
+            .rival("ipc-channel", ipc_channel::ends)
+            .done(),
+    );
+}
+
+fn mutexes(bench: &mut Bench) {
+    let thread = |name: String| format!("{name}{}", version::THREADS);
+    let (robust, std, parking_lot) = (
+        version::of_libc("pthread robust"),
+        thread(version::of_std("Mutex")),
+        thread(version::of("parking_lot")),
+    );
+    bench.case(
+        Case::alone(Scenario::UNCONTENDED, "versus mutex lock + unlock")
+            .of("ipc-sem")
+            .ours("Mutex", || Ok(locks::uncontended(locks::ours().0)))
+            .peer(robust.clone(), || Ok(locks::uncontended(locks::robust::robust()?.0)))
+            .peer(std.clone(), || Ok(locks::uncontended(locks::of_std().0)))
+            .peer(parking_lot.clone(), || Ok(locks::uncontended(locks::of_parking_lot().0))),
+    );
+    bench.case(
+        Case::new(Scenario::CONTENDED, "versus mutex contended by 2", Placement::Block)
+            .of("ipc-sem")
+            .ours("Mutex", || Ok(locks::contended(locks::ours())))
+            .peer(robust, || Ok(locks::contended(locks::robust::robust()?)))
+            .peer(std, || Ok(locks::contended_threads(locks::of_std())))
+            .peer(parking_lot, || Ok(locks::contended_threads(locks::of_parking_lot()))),
+    );
+}
+
+/// A sleeper is woken, and wakes the other.
+fn wake(bench: &mut Bench) {
+    for placement in [Placement::OneCore, Placement::Block] {
+        let name = format!("versus event there and back {}", placement.name());
+        bench.case(
+            Case::new(Scenario::WAKE, name, placement)
+                .size(0)
+                .of("ipc-sem")
+                .floor_exchange()
+                .ours("Event", || round_trip(0, Wait::Block, ours::event))
+                .peer(version::of("iceoryx2"), || round_trip(0, Wait::Block, iceoryx2::bell)),
+        );
+    }
+}
+
+/// Makes a channel and both its ends, in one process, and closes it again.
+fn opening(bench: &mut Bench) {
+    bench.case(
+        Case::alone(Scenario::OPEN_CLOSE, "versus stream pair open-close")
+            .of("ipc-sock")
+            .ours("ipc-sock", || each(|| ours::stream().map(drop)))
+            .peer(version::of("interprocess"), || {
+                each(|| interprocess::ends(Wait::Block).map(drop))
+            })
+            .peer(version::of("ipc-channel"), || each(|| ipc_channel::ends().map(drop))),
+    );
+    bench.case(
+        Case::alone(Scenario::OPEN_CLOSE, "versus shm ring open-close")
+            .of("ipc-shm")
+            .peer(version::of("iceoryx2"), || each(iceoryx2::open_close()?))
+            .peer(version::of("shmem-ipc"), || each(shmem_ipc::open_close))
+            .peer(version::of("ipmpsc"), || each(ipmpsc::open_close)),
+    );
+}
+
+fn each(mut turn: impl FnMut() -> io::Result<()> + 'static) -> io::Result<Pair> {
+    Ok(Pair::alone(move |turns: Turns| turns.sequence().try_for_each(|_| turn())))
+}
