@@ -5,7 +5,8 @@ use std::process::ExitCode;
 
 use ipc_devkit::bench::{self, Bench, Case, Pair, Placement, Scenario, Turns};
 use ipc_versus::contest::{Contest, Trip};
-use ipc_versus::ends::{Wait, capacity, round_trip};
+use ipc_versus::ends::in_place::one_way_in_place;
+use ipc_versus::ends::{BackOff, Wait, capacity, round_trip};
 use ipc_versus::rivals::{channels, iceoryx2, interprocess, ipc_channel, ipmpsc, rtrb, shmem_ipc};
 use ipc_versus::sweep::{self, Sweep};
 use ipc_versus::{locks, ours, version};
@@ -39,17 +40,19 @@ fn rings(bench: &mut Bench) {
         bench.case(threads::<64>(case, placement).done());
     }
     let case = ring::<64>(Trip::OneWay, Placement::Busy);
-    bench.case(threads::<64>(case, Placement::Busy).done());
+    bench.case(backing_off(threads::<64>(case, Placement::Busy)).done());
     let case = ring::<1024>(Trip::OneWay, Placement::Busy);
     bench.case(threads::<1024>(case, Placement::Busy).done());
     bench.case(long::<{ 64 << 10 }>().done());
     bench.case(long::<{ 1 << 20 }>().done());
+    in_place(bench);
 }
 
 /// A case of the ring with the rivals that are processes.
 fn ring<const N: usize>(trip: Trip, placement: Placement) -> Contest {
     let wait = Wait::of(placement);
     Contest::new("ipc-shm", "shm ring", trip, N, placement)
+        .ours("ipc-shm", move || ours::ring(N, capacity(N), wait))
         .rival("iceoryx2", move || iceoryx2::ends(N, capacity(N), wait))
         .rival("shmem-ipc", || shmem_ipc::ends(N, capacity(N)))
         .rival("ipmpsc", || ipmpsc::ends(N, capacity(N)))
@@ -66,6 +69,35 @@ fn threads<const N: usize>(case: Contest, placement: Placement) -> Contest {
         return case;
     }
     case.threads(version::of("rtrb"), || rtrb::of_messages::<N>(capacity(N)))
+}
+
+/// Messages that are written and read where they are: only their first and last 8 bytes are touched.
+fn in_place(bench: &mut Bench) {
+    const SIZE: usize = 1 << 20;
+    let (room, wait) = (capacity(SIZE), Wait::Spin);
+    bench.case(
+        Case::one_way("versus shm ring in place one-way 1 MiB busy", SIZE, Placement::Busy)
+            .of("ipc-shm")
+            .ours("ipc-shm", move || one_way_in_place(SIZE, ours::ring(SIZE, room, wait)?))
+            .peer(version::of("iceoryx2"), move || {
+                one_way_in_place(SIZE, iceoryx2::ends(SIZE, room, wait)?)
+            }),
+    );
+}
+
+/// A receiver that leaves the ring alone for a while when it is empty lets the sender fill several slots.
+/// Ours and the floor do so by themselves; a caller of the others can.
+fn backing_off(case: Contest) -> Contest {
+    const N: usize = 64;
+    let name = |krate| format!("{}, caller backs off", version::of(krate));
+    let case = case.threads(name("crossbeam-channel"), || {
+        let (to, from) = channels::crossbeam::<N>(capacity(N))?;
+        Ok((BackOff(to), BackOff(from)))
+    });
+    case.threads(name("rtrb"), || {
+        let (to, from) = rtrb::of_messages::<N>(capacity(N))?;
+        Ok((BackOff(to), BackOff(from)))
+    })
 }
 
 fn long<const N: usize>() -> Contest {
@@ -165,6 +197,9 @@ fn opening(bench: &mut Bench) {
     bench.case(
         Case::alone(Scenario::OPEN_CLOSE, "versus shm ring open-close")
             .of("ipc-shm")
+            .ours("ipc-shm", || {
+                each(|| Ok(ipc_shm::ring::Options::new().capacity(64 << 10).pair().map(drop)?))
+            })
             .peer(version::of("iceoryx2"), || each(iceoryx2::open_close()?))
             .peer(version::of("shmem-ipc"), || each(shmem_ipc::open_close))
             .peer(version::of("ipmpsc"), || each(ipmpsc::open_close)),

@@ -3,6 +3,8 @@
 //! Messages are copied in from the sender's buffer and copied out into the receiver's, whatever a rival
 //! calls that. The calls are known at compile time, so a short one can be inlined, ours and theirs alike.
 
+pub mod in_place;
+
 use std::io;
 
 use ipc_devkit::bench::{Buffer, Pair, Placement, Turns};
@@ -15,6 +17,9 @@ pub enum Wait {
     /// It makes the call that waits.
     Block,
 }
+
+/// How many `pause`s are between two questions of an end that backs off.
+pub const BACK_OFF: u32 = 40;
 
 impl Wait {
     /// The way of waiting that belongs to a placement.
@@ -233,6 +238,55 @@ pub(crate) fn spin(mut done: impl FnMut() -> io::Result<bool>) -> io::Result<()>
         std::hint::spin_loop();
     }
     Ok(())
+}
+
+/// An end that backs off: after a vain question it waits for [`BACK_OFF`] `pause`s.
+#[derive(Debug)]
+pub struct BackOff<E>(pub E);
+
+/// A sending end that can be asked once.
+pub trait TryTx: 'static {
+    /// Sends the message if there is room.
+    ///
+    /// # Errors
+    /// What the rival reports.
+    fn try_send(&mut self, message: &[u8]) -> io::Result<bool>;
+}
+
+/// A receiving end that can be asked once.
+pub trait TryRx: 'static {
+    /// Receives one message if there is one.
+    ///
+    /// # Errors
+    /// What the rival reports.
+    fn try_recv(&mut self, into: &mut [u8]) -> io::Result<bool>;
+}
+
+impl<T: TryTx> Tx for BackOff<T> {
+    #[inline]
+    fn send(&mut self, message: &[u8], _: Wait) -> io::Result<()> {
+        while !self.0.try_send(message)? {
+            back_off();
+        }
+        Ok(())
+    }
+}
+
+impl<R: TryRx> Rx for BackOff<R> {
+    #[inline]
+    fn recv(&mut self, into: &mut [u8], _: Wait) -> io::Result<()> {
+        while !self.0.try_recv(into)? {
+            back_off();
+        }
+        Ok(())
+    }
+}
+
+#[inline]
+fn back_off() {
+    for _ in 0..BACK_OFF {
+        std::hint::spin_loop();
+    }
 }
 
 /// Copies out a message that must have the length of `into`.

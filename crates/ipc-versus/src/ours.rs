@@ -4,10 +4,72 @@ use std::io;
 
 use ipc_mq::shared::{Queue, QueueOptions};
 use ipc_sem::{Event, Reset};
+use ipc_shm::ring;
 use ipc_sock::unix::{SeqPacket, Stream};
 
+use crate::ends::in_place::{RxInPlace, TxInPlace};
 use crate::ends::{Ends, Late, Ready, Rx, Tx, Wait};
 use crate::sweep;
+
+/// A ring in shared memory. How its ends wait is chosen when they are opened.
+///
+/// A message does not wrap, so that the room for one more makes it as deep as the rivals.
+///
+/// # Errors
+/// None here; opening reports what ours does.
+pub fn ring(
+    size: usize,
+    capacity: usize,
+    wait: Wait,
+) -> Ends<Late<ring::Sender>, Late<ring::Receiver>> {
+    let name = sweep::name("ring");
+    let options = ring::Options::new().capacity((size + 64) * (capacity + 1)).wait(match wait {
+        Wait::Spin => ring::Wait::Spin,
+        Wait::Block => ring::Wait::Block,
+    });
+    let (name_too, options_too) = (name.clone(), options.clone());
+    Ok((
+        Late::new(move || Ok(options.open_or_create(&name)?)),
+        Late::new(move || Ok(options_too.open_or_create(&name_too)?)),
+    ))
+}
+
+impl Tx for ring::Sender {
+    #[inline]
+    fn send(&mut self, message: &[u8], _: Wait) -> io::Result<()> {
+        Ok(ring::Sender::send(self, message)?)
+    }
+}
+
+impl Rx for ring::Receiver {
+    #[inline]
+    fn recv(&mut self, into: &mut [u8], _: Wait) -> io::Result<()> {
+        match self.recv_into(into)? {
+            got if got == into.len() => Ok(()),
+            _ => Err(io::ErrorKind::InvalidData.into()),
+        }
+    }
+}
+
+impl TxInPlace for ring::Sender {
+    #[inline]
+    fn send_with(&mut self, size: usize, fill: impl FnOnce(&mut [u8])) -> io::Result<()> {
+        let mut slot = self.reserve(size)?;
+        fill(&mut slot);
+        slot.commit();
+        Ok(())
+    }
+}
+
+impl RxInPlace for ring::Receiver {
+    #[inline]
+    fn recv_with(&mut self, check: impl FnOnce(&[u8]) -> io::Result<()>) -> io::Result<()> {
+        let message = self.peek()?;
+        check(&message)?;
+        message.release();
+        Ok(())
+    }
+}
 
 /// A queue in shared memory.
 ///

@@ -4,7 +4,7 @@
 use std::io;
 use std::sync::mpsc;
 
-use crate::ends::{Ends, Rx, Tx, Wait, copy_out, failed, spin};
+use crate::ends::{Ends, Rx, TryRx, TryTx, Tx, Wait, copy_out, failed, spin};
 
 /// A message as a value.
 #[inline]
@@ -25,13 +25,19 @@ pub fn crossbeam<const N: usize>(
 impl<const N: usize> Tx for crossbeam_channel::Sender<[u8; N]> {
     #[inline]
     fn send(&mut self, message: &[u8], wait: Wait) -> io::Result<()> {
-        let message = value(message)?;
         match wait {
-            Wait::Spin => spin(|| match self.try_send(message) {
-                Err(crossbeam_channel::TrySendError::Full(_)) => Ok(false),
-                done => done.map(|()| true).map_err(failed),
-            }),
-            Wait::Block => crossbeam_channel::Sender::send(self, message).map_err(failed),
+            Wait::Spin => spin(|| TryTx::try_send(self, message)),
+            Wait::Block => crossbeam_channel::Sender::send(self, value(message)?).map_err(failed),
+        }
+    }
+}
+
+impl<const N: usize> TryTx for crossbeam_channel::Sender<[u8; N]> {
+    #[inline]
+    fn try_send(&mut self, message: &[u8]) -> io::Result<bool> {
+        match crossbeam_channel::Sender::try_send(self, value(message)?) {
+            Err(crossbeam_channel::TrySendError::Full(_)) => Ok(false),
+            done => done.map(|()| true).map_err(failed),
         }
     }
 }
@@ -40,13 +46,20 @@ impl<const N: usize> Rx for crossbeam_channel::Receiver<[u8; N]> {
     #[inline]
     fn recv(&mut self, into: &mut [u8], wait: Wait) -> io::Result<()> {
         match wait {
-            Wait::Spin => spin(|| match self.try_recv() {
-                Err(crossbeam_channel::TryRecvError::Empty) => Ok(false),
-                done => copy_out(&done.map_err(failed)?, into).map(|()| true),
-            }),
+            Wait::Spin => spin(|| TryRx::try_recv(self, into)),
             Wait::Block => {
                 copy_out(&crossbeam_channel::Receiver::recv(self).map_err(failed)?, into)
             }
+        }
+    }
+}
+
+impl<const N: usize> TryRx for crossbeam_channel::Receiver<[u8; N]> {
+    #[inline]
+    fn try_recv(&mut self, into: &mut [u8]) -> io::Result<bool> {
+        match crossbeam_channel::Receiver::try_recv(self) {
+            Err(crossbeam_channel::TryRecvError::Empty) => Ok(false),
+            done => copy_out(&done.map_err(failed)?, into).map(|()| true),
         }
     }
 }

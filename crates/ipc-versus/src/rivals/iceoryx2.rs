@@ -18,6 +18,7 @@ use iceoryx2::port::subscriber::Subscriber;
 use iceoryx2::prelude::*;
 use iceoryx2::service::port_factory::{event, publish_subscribe};
 
+use crate::ends::in_place::{RxInPlace, TxInPlace};
 use crate::ends::{Ends, Late, Rx, Tx, Wait, copy_out, failed, spin};
 use crate::sweep;
 
@@ -107,6 +108,30 @@ impl Rx for Receiver {
     }
 }
 
+impl TxInPlace for Sender {
+    #[inline]
+    #[expect(unsafe_code, reason = "a loaned slice is filled where it is")]
+    fn send_with(&mut self, size: usize, fill: impl FnOnce(&mut [u8])) -> io::Result<()> {
+        let sample = self.publisher.loan_slice_uninit(size).map_err(failed)?;
+        // SAFETY: it is shared memory, which the kernel gave zeroed, and any bytes are bytes.
+        let mut sample = unsafe { sample.assume_init() };
+        fill(sample.payload_mut());
+        sample.send().map(drop).map_err(failed)
+    }
+}
+
+impl RxInPlace for Receiver {
+    #[inline]
+    fn recv_with(&mut self, check: impl FnOnce(&[u8]) -> io::Result<()>) -> io::Result<()> {
+        loop {
+            match self.subscriber.receive().map_err(failed)? {
+                Some(sample) => return check(sample.payload()),
+                None => std::hint::spin_loop(),
+            }
+        }
+    }
+}
+
 /// Rings for the other side; carries no bytes.
 #[derive(Debug)]
 pub struct Ringer(Notifier<ipc::Service>);
@@ -148,15 +173,13 @@ impl Rx for Sleeper {
 /// # Errors
 /// It cannot be made.
 pub fn open_close() -> io::Result<impl FnMut() -> io::Result<()>> {
+    // Named here, made by the process that uses it.
+    let place = Place::new();
     let mut made = None;
     Ok(move || {
-        let (place, node) = match &mut made {
-            Some(made) => made,
-            none => {
-                let place = Place::new();
-                let node = place.node()?;
-                none.insert((place, node))
-            }
+        let node = match &mut made {
+            Some(node) => node,
+            none => none.insert(place.node()?),
         };
         let topic = place.topic(node, 1024)?;
         let publisher = topic.publisher_builder().initial_max_slice_len(64);

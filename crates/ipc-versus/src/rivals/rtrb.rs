@@ -7,7 +7,7 @@ use std::io;
 
 use rtrb::{Consumer, Producer, RingBuffer};
 
-use crate::ends::{Ends, Rx, Tx, Wait, copy_out, failed, spin};
+use crate::ends::{Ends, Rx, TryRx, TryTx, Tx, Wait, copy_out, failed, spin};
 
 /// A ring of messages.
 ///
@@ -21,8 +21,14 @@ impl<const N: usize> Tx for Producer<[u8; N]> {
     #[inline]
     fn send(&mut self, message: &[u8], wait: Wait) -> io::Result<()> {
         spins(wait)?;
-        let message = message.try_into().map_err(failed)?;
-        spin(|| Ok(self.push(message).is_ok()))
+        spin(|| self.try_send(message))
+    }
+}
+
+impl<const N: usize> TryTx for Producer<[u8; N]> {
+    #[inline]
+    fn try_send(&mut self, message: &[u8]) -> io::Result<bool> {
+        Ok(self.push(message.try_into().map_err(failed)?).is_ok())
     }
 }
 
@@ -30,10 +36,17 @@ impl<const N: usize> Rx for Consumer<[u8; N]> {
     #[inline]
     fn recv(&mut self, into: &mut [u8], wait: Wait) -> io::Result<()> {
         spins(wait)?;
-        spin(|| match self.pop() {
+        spin(|| self.try_recv(into))
+    }
+}
+
+impl<const N: usize> TryRx for Consumer<[u8; N]> {
+    #[inline]
+    fn try_recv(&mut self, into: &mut [u8]) -> io::Result<bool> {
+        match self.pop() {
             Ok(message) => copy_out(&message, into).map(|()| true),
             Err(_) => Ok(false),
-        })
+        }
     }
 }
 
