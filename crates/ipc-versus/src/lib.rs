@@ -1,4 +1,4 @@
-//! [`ipc_devkit::bench`]: ipc_devkit::bench
+//! The rivals in a shape that one bench can measure. The README follows.
 #![doc = include_str!("../README.md")]
 #![deny(unsafe_code)]
 

@@ -100,3 +100,18 @@ fn clear(prefix: &str) -> io::Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn removes_what_bears_the_name_and_nothing_else() {
+        let (mine, other) = (super::path("mine"), super::path("other"));
+        std::fs::create_dir_all(mine.join("deep")).unwrap();
+        std::fs::write(mine.join("deep/file"), "x").unwrap();
+        std::fs::write(&other, "x").unwrap();
+        super::clear(mine.file_name().unwrap().to_str().unwrap()).unwrap();
+        assert!(!mine.exists() && other.exists());
+        super::clear(other.file_name().unwrap().to_str().unwrap()).unwrap();
+        assert!(!other.exists());
+    }
+}
