@@ -5,17 +5,18 @@ use std::process::ExitCode;
 
 use ipc_devkit::bench::{self, Bench, Case, Pair, Placement, Scenario, Turns};
 use ipc_versus::contest::{Contest, Trip};
+use ipc_versus::death::Kind;
 use ipc_versus::ends::in_place::one_way_in_place;
 use ipc_versus::ends::{BackOff, Wait, capacity, round_trip};
 use ipc_versus::rivals::{channels, iceoryx2, interprocess, ipc_channel, ipmpsc, rtrb, shmem_ipc};
 use ipc_versus::sweep::{self, Sweep};
-use ipc_versus::{locks, ours, version};
+use ipc_versus::{death, locks, ours, version};
 
 fn main() -> ExitCode {
-    if let Some(done) = sweep::serve() {
+    if let Some(done) = sweep::serve().or_else(death::serve) {
         return done;
     }
-    let _sweep = match Sweep::start() {
+    let _sweep = match sweep::own_temp_dir().and_then(|()| Sweep::start()) {
         Ok(sweep) => sweep,
         Err(error) => {
             eprintln!("no process that cleans up: {error}");
@@ -29,6 +30,7 @@ fn main() -> ExitCode {
         mutexes(bench);
         wake(bench);
         opening(bench);
+        deaths(bench);
     })
 }
 
@@ -36,11 +38,14 @@ fn main() -> ExitCode {
 fn rings(bench: &mut Bench) {
     for placement in [Placement::Busy, Placement::OneCore, Placement::Block] {
         let case = ring::<64>(Trip::Round, placement);
-        let case = case.rival("ipc-channel", ipc_channel::ends);
+        let case = zeromq::<64>(
+            case.rival("ipc-channel", ipc_channel::ends),
+            placement == Placement::Busy,
+        );
         bench.case(threads::<64>(case, placement).done());
     }
     let case = ring::<64>(Trip::OneWay, Placement::Busy);
-    bench.case(backing_off(threads::<64>(case, Placement::Busy)).done());
+    bench.case(backing_off(threads::<64>(zeromq::<64>(case, false), Placement::Busy)).done());
     let case = ring::<1024>(Trip::OneWay, Placement::Busy);
     bench.case(threads::<1024>(case, Placement::Busy).done());
     bench.case(long::<{ 64 << 10 }>().done());
@@ -56,6 +61,21 @@ fn ring<const N: usize>(trip: Trip, placement: Placement) -> Contest {
         .rival("iceoryx2", move || iceoryx2::ends(N, capacity(N), wait))
         .rival("shmem-ipc", || shmem_ipc::ends(N, capacity(N)))
         .rival("ipmpsc", || ipmpsc::ends(N, capacity(N)))
+}
+
+#[cfg(feature = "zeromq")]
+fn zeromq<const N: usize>(case: Contest, _: bool) -> Contest {
+    use ipc_versus::rivals::zeromq;
+    case.rival_named(zeromq::name(), || zeromq::ends(capacity(N)))
+}
+
+/// If asked to, says in the output that it is not there.
+#[cfg(not(feature = "zeromq"))]
+fn zeromq<const N: usize>(case: Contest, say: bool) -> Contest {
+    match say {
+        true => case.absent("zmq", "it needs a C++ compiler and the feature `zeromq`"),
+        false => case,
+    }
 }
 
 /// Those that are threads. They carry short messages only.
@@ -101,9 +121,8 @@ fn backing_off(case: Contest) -> Contest {
 }
 
 fn long<const N: usize>() -> Contest {
-    ring::<N>(Trip::OneWay, Placement::Busy)
-        .rival("ipc-channel", ipc_channel::ends)
-        .threads(version::of("rtrb"), || rtrb::of_bytes(N, capacity(N)))
+    let case = ring::<N>(Trip::OneWay, Placement::Busy).rival("ipc-channel", ipc_channel::ends);
+    zeromq::<N>(case, false).threads(version::of("rtrb"), || rtrb::of_bytes(N, capacity(N)))
 }
 
 /// Many senders and receivers may use each of these, though here one does.
@@ -203,6 +222,18 @@ fn opening(bench: &mut Bench) {
             .peer(version::of("iceoryx2"), || each(iceoryx2::open_close()?))
             .peer(version::of("shmem-ipc"), || each(shmem_ipc::open_close))
             .peer(version::of("ipmpsc"), || each(ipmpsc::open_close)),
+    );
+}
+
+/// A sleeping receiver, whose sender is killed.
+fn deaths(bench: &mut Bench) {
+    let case = Case::alone(Scenario::DEATH, "versus death of the sender to a sleeping receiver");
+    bench.case(
+        case.of("ipc-shm")
+            .ours("ipc-shm", || death::deaths(Kind::Ring))
+            .peer("ipc-sock", || death::deaths(Kind::Socket))
+            .peer(version::of("interprocess"), || death::deaths(Kind::Interprocess))
+            .peer(version::of("ipc-channel"), || death::deaths(Kind::IpcChannel)),
     );
 }
 

@@ -79,6 +79,14 @@ impl Contest {
         self
     }
 
+    /// Names a rival that is not there, and why: the run notes it.
+    #[must_use]
+    pub fn absent(mut self, name: &str, why: &'static str) -> Self {
+        let unsupported = move || Err(io::Error::new(io::ErrorKind::Unsupported, why));
+        self.case = self.case.peer(name, unsupported);
+        self
+    }
+
     /// Adds a rival whose halves are threads of one process; its name gets the dagger.
     #[must_use]
     pub fn threads<T: Tx + Send, R: Rx + Send>(

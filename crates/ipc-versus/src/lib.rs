@@ -6,6 +6,7 @@
 compile_error!("ipc-versus is for Linux only");
 
 pub mod contest;
+pub mod death;
 pub mod ends;
 pub mod locks;
 pub mod ours;

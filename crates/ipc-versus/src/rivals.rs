@@ -7,3 +7,5 @@ pub mod ipc_channel;
 pub mod ipmpsc;
 pub mod rtrb;
 pub mod shmem_ipc;
+#[cfg(feature = "zeromq")]
+pub mod zeromq;

@@ -58,6 +58,22 @@ pub fn serve() -> Option<ExitCode> {
     })
 }
 
+/// Begins the program again with a folder of this run for its temporary files, if it has none yet.
+///
+/// # Errors
+/// The folder cannot be made, or the program not be begun.
+pub fn own_temp_dir() -> io::Result<()> {
+    let dir = PathBuf::from(DIR).join(format!("{}tmp", prefix(std::process::id())));
+    if std::env::temp_dir() == dir {
+        return Ok(());
+    }
+    // Another process of this number may have left it.
+    std::fs::create_dir_all(&dir)?;
+    let mut again = Command::new(std::env::current_exe()?);
+    // It returns only if it fails: this is the same process afterwards.
+    Err(again.args(std::env::args_os().skip(1)).env("TMPDIR", dir).exec())
+}
+
 impl Sweep {
     /// Starts the second process. Call this before anything is made or forked.
     ///
