@@ -315,6 +315,8 @@ impl Receiver {
         match self.rx.next(&self.end.memory) {
             Ok(Some(_)) => Ok(()),
             Ok(None) => {
+                // If padding was skipped, the sender may wait for its room.
+                self.end.ring_sender();
                 let rx = &self.rx;
                 let waited = self.end.wait(until, |memory| rx.ready(memory));
                 self.stream.set_polls(self.end.polls());

@@ -207,10 +207,11 @@ impl Sender {
     pub fn send_many(&mut self, messages: &[impl AsRef<[u8]>]) -> Result<(), Rejected<usize>> {
         let mut sent = 0;
         while sent < messages.len() {
+            // Asked once: a second answer may be another.
             let first = messages[sent].as_ref();
             let place = self.wait_for_place(first.len(), Until::FOREVER);
             let place = place.map_err(|error| Rejected { value: sent, error })?;
-            sent += self.batch(place, &messages[sent..]);
+            sent += self.batch(place, first, &messages[sent + 1..]);
         }
         Ok(())
     }
@@ -220,18 +221,21 @@ impl Sender {
     /// # Errors
     /// As [`send`](Self::send), for the first of them.
     pub fn try_send_many(&mut self, messages: &[impl AsRef<[u8]>]) -> Result<usize> {
-        let Some(first) = messages.first() else { return Ok(0) };
-        let place = self.wait_for_place(first.as_ref().len(), Until::No)?;
-        Ok(self.batch(place, messages))
+        let Some((first, others)) = messages.split_first() else { return Ok(0) };
+        let first = first.as_ref();
+        let place = self.wait_for_place(first.len(), Until::No)?;
+        Ok(self.batch(place, first, others))
     }
 
-    /// Sends as many as there is room for; the first one goes to `place`.
-    fn batch(&mut self, place: Place, messages: &[impl AsRef<[u8]>]) -> usize {
+    /// Sends `first`, which goes to `place`, and as many others as there is room for.
+    fn batch(&mut self, place: Place, first: &[u8], others: &[impl AsRef<[u8]>]) -> usize {
         let memory = &self.end.memory;
-        memory.write(place, messages[0].as_ref());
+        memory.write(place, first);
         self.tx.prepare(memory, place);
+        // Last, also if an `as_ref` panics: the receiver sees none of them before.
+        let _publish = Publish { end: &self.end, place };
         let mut sent = 1;
-        for bytes in messages[1..].iter().map(AsRef::as_ref) {
+        for bytes in others.iter().map(AsRef::as_ref) {
             if bytes.len() > memory.capacity() {
                 break;
             }
@@ -244,9 +248,6 @@ impl Sender {
             self.tx.commit(memory, place);
             sent += 1;
         }
-        // Last: the receiver sees none of them before.
-        Tx::publish(memory, place);
-        self.end.ring_receiver();
         sent
     }
 
@@ -359,5 +360,18 @@ impl Sender {
     #[must_use]
     pub fn canceller(&self) -> Canceller {
         Canceller(self.end.cancel.clone())
+    }
+}
+
+/// Publishes the first message of a batch, and with it all of them, when dropped.
+struct Publish<'a> {
+    end: &'a End,
+    place: Place,
+}
+
+impl Drop for Publish<'_> {
+    fn drop(&mut self) {
+        Tx::publish(&self.end.memory, self.place);
+        self.end.ring_receiver();
     }
 }
