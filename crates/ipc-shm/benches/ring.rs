@@ -72,11 +72,17 @@ pub(super) struct Named {
 }
 
 impl Named {
+    /// A ring for at least four messages.
     pub(super) fn new(size: usize, wait: Wait) -> Rc<Self> {
+        Self::with(size, 4, wait)
+    }
+
+    /// A ring for at least so many messages.
+    pub(super) fn with(size: usize, messages: usize, wait: Wait) -> Rc<Self> {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let name = format!("ipc-t-{}-{number}-ring", std::process::id());
-        let capacity = (128 << 10).max(4 * (size + 256));
+        let capacity = (128 << 10).max(messages * (size + 256));
         Rc::new(Self { name, options: Options::new().capacity(capacity).wait(wait) })
     }
 
