@@ -15,6 +15,8 @@ mod features;
 mod log;
 #[cfg(not(loom))]
 mod named;
+#[cfg(not(loom))]
+pub mod ring;
 
 #[cfg(not(loom))]
 pub use canceller::Canceller;
