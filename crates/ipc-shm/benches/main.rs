@@ -1,5 +1,6 @@
 //! Shared memory beside the physical floor.
 
+mod ring;
 mod untrusted;
 
 use std::process::ExitCode;
@@ -7,5 +8,8 @@ use std::process::ExitCode;
 use ipc_devkit::bench;
 
 fn main() -> ExitCode {
-    bench::main("ipc-shm", untrusted::cases)
+    bench::main("ipc-shm", |bench| {
+        ring::cases(bench);
+        untrusted::cases(bench);
+    })
 }

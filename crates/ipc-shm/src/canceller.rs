@@ -19,10 +19,10 @@ use ipc_core::life::sleep::CancelWord;
 /// # }
 /// ```
 #[derive(Clone, Debug)]
-pub struct Canceller(pub(crate) Kind);
+pub struct Canceller(Kind);
 
 #[derive(Clone, Debug)]
-pub(crate) enum Kind {
+enum Kind {
     /// Waits on a futex have a word that they sleep on, too.
     Word(CancelWord),
     /// Waits on a descriptor poll an eventfd beside it.
@@ -30,6 +30,14 @@ pub(crate) enum Kind {
 }
 
 impl Canceller {
+    pub(crate) fn word(word: CancelWord) -> Self {
+        Self(Kind::Word(word))
+    }
+
+    pub(crate) fn event(canceller: ipc_core::cancel::Canceller) -> Self {
+        Self(Kind::Event(canceller))
+    }
+
     /// Ends the current or the next wait.
     pub fn cancel(&self) {
         match &self.0 {

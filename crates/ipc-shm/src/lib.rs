@@ -5,6 +5,9 @@
 #[cfg(not(all(target_os = "linux", target_pointer_width = "64", target_endian = "little")))]
 compile_error!("ipc-shm is for 64-bit little-endian Linux");
 
+pub mod ring;
+
+mod atomic;
 #[cfg(not(loom))]
 mod canceller;
 #[cfg(not(loom))]
@@ -16,7 +19,7 @@ mod log;
 #[cfg(not(loom))]
 mod named;
 #[cfg(not(loom))]
-pub mod ring;
+mod wait;
 
 #[cfg(not(loom))]
 pub use canceller::Canceller;
@@ -28,3 +31,5 @@ pub use features::{Features, features};
 pub use ipc_core::safe::ShmSafe;
 #[cfg(not(loom))]
 pub use ipc_core::shm_safe;
+#[cfg(not(loom))]
+pub use wait::Wait;

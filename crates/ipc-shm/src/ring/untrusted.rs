@@ -36,8 +36,8 @@
 //!
 //! # What it costs
 //!
-//! Of each channel, on each side: four descriptors (the socket, an eventfd for each end, one for each
-//! canceller or `ready` that was asked for), both rings and two pages mapped, and a page that tells a fork.
+//! Of each channel, on each side: three descriptors (the socket, an eventfd for each end; one more for
+//! each `ready` that was asked for), both rings and two pages mapped, and a page that tells a fork.
 //! No thread. The peer's death is noticed when the last copy of its socket is closed: a child that it
 //! forked and that did not exec holds it open.
 //!

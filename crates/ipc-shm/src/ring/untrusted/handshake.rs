@@ -12,7 +12,7 @@ use rustix::io::Errno;
 
 use super::link::Link;
 use super::memfd::{self, Identity};
-use super::memory::{ForkMark, Foreign, Own};
+use super::memory::{Foreign, ForkMark, Own};
 use super::{Options, PEER, Receiver, Sender, sys};
 use crate::error::{Error, Result};
 
@@ -50,7 +50,8 @@ pub(super) fn shake(options: &Options, socket: OwnedFd, role: Role) -> Result<(S
         Role::Offers => {
             let made = make(capacity)?;
             send_hello(at, role, &made, deadline)?;
-            let (foreign, theirs) = receive_hello(at, role, options, Some(made.identity), deadline)?;
+            let (foreign, theirs) =
+                receive_hello(at, role, options, Some(made.identity), deadline)?;
             (made, foreign, theirs)
         }
         Role::Accepts => {
@@ -88,12 +89,7 @@ fn unsupported_mark(errno: Errno) -> Error {
     }
 }
 
-fn send_hello(
-    socket: BorrowedFd<'_>,
-    role: Role,
-    made: &Made,
-    deadline: Deadline,
-) -> Result<()> {
+fn send_hello(socket: BorrowedFd<'_>, role: Role, made: &Made, deadline: Deadline) -> Result<()> {
     let mut hello = [0; HELLO];
     hello[..8].copy_from_slice(&MAGIC);
     hello[8..12].copy_from_slice(&VERSION.to_le_bytes());

@@ -7,12 +7,13 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use ipc_core::cancel::Canceller;
 use ipc_core::deadline::timespec;
-use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
+use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 
 use super::layout::{GONE, RECEIVER, SENDER};
-use super::memory::{ForkMark, Foreign, Own};
+use super::memory::{Foreign, ForkMark, Own};
 use super::{Credentials, PEER, sys};
 use crate::error::{Error, Result};
 
@@ -56,9 +57,9 @@ pub(super) struct Link {
     pub(super) peer: Credentials,
     forks: ForkMark,
     socket: OwnedFd,
-    /// Each end's eventfd. The socket has one stream for both ends: who reads a byte that is meant for the
-    /// other one hands it on by this.
-    nudges: [OwnedFd; 2],
+    /// Each end's canceller. Its eventfd is also the nudge of our own other end: the socket has one stream for
+    /// both, and who reads a byte that is meant for the other hands it on by this.
+    cancellers: [Canceller; 2],
     /// Set once the socket has ended; never cleared. Decides nothing but when to look.
     dead: AtomicBool,
 }
@@ -71,12 +72,10 @@ impl Link {
         forks: ForkMark,
         peer: Credentials,
     ) -> Result<Self> {
-        let nudge = || {
-            eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)
-                .map_err(|errno| Error::os("make an eventfd", PEER, errno))
-        };
-        let nudges = [nudge()?, nudge()?];
-        Ok(Self { own, foreign, peer, forks, socket, nudges, dead: AtomicBool::new(false) })
+        let canceller =
+            || Canceller::new().map_err(|errno| Error::os("make an eventfd", PEER, errno));
+        let cancellers = [canceller()?, canceller()?];
+        Ok(Self { own, foreign, peer, forks, socket, cancellers, dead: AtomicBool::new(false) })
     }
 
     /// Refuses a forked child, whose parent uses the channel.
@@ -94,16 +93,22 @@ impl Link {
         self.socket.as_fd()
     }
 
-    pub(super) fn nudge(&self, end: End) -> BorrowedFd<'_> {
-        self.nudges[end as usize].as_fd()
+    pub(super) fn canceller(&self, end: End) -> &Canceller {
+        &self.cancellers[end as usize]
+    }
+
+    /// Makes an end of ours look, or whoever polls for it.
+    pub(super) fn nudge(&self, end: End) {
+        // A full counter is readable, which is all that it is for.
+        let _ = rustix::io::write(self.canceller(end), &1_u64.to_ne_bytes());
     }
 
     /// Wakes the peer's end of this kind.
     pub(super) fn wake(&self, end: End) {
-        match sys::send(self.socket(), &[end.byte()], None) {
-            Err(Errno::PIPE | Errno::CONNRESET) => self.dead.store(true, Ordering::Relaxed),
-            // A full socket is readable at its other end, which is all that a byte is for.
-            _ => {}
+        // A full socket (EAGAIN) is readable at its other end, which is all that a byte is for.
+        let sent = sys::send(self.socket(), &[end.byte()], None);
+        if matches!(sent, Err(Errno::PIPE | Errno::CONNRESET)) {
+            self.dead.store(true, Ordering::Relaxed);
         }
     }
 
@@ -115,17 +120,12 @@ impl Link {
             Ok(received) => {
                 let other = end.other();
                 if bytes[..received.bytes].contains(&other.byte()) {
-                    let _ = rustix::io::write(self.nudge(other), &1_u64.to_ne_bytes());
+                    self.nudge(other);
                 }
             }
             Err(Errno::AGAIN | Errno::INTR) => {}
             Err(_) => self.dead.store(true, Ordering::Relaxed),
         }
-    }
-
-    /// Takes the nudge of our own other end.
-    pub(super) fn silence(&self, end: End) {
-        let _ = rustix::io::read(self.nudge(end), &mut [0; 8]);
     }
 
     /// What `poll` said about the socket, to `end`.

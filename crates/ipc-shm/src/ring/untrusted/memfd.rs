@@ -14,10 +14,8 @@ use super::memory::{Foreign, Own};
 use crate::error::{Error, Result};
 
 /// No size can change, nobody can write who has not mapped it already, no seal can be added.
-const SEALS: SealFlags = SealFlags::SHRINK
-    .union(SealFlags::GROW)
-    .union(SealFlags::FUTURE_WRITE)
-    .union(SealFlags::SEAL);
+const SEALS: SealFlags =
+    SealFlags::SHRINK.union(SealFlags::GROW).union(SealFlags::FUTURE_WRITE).union(SealFlags::SEAL);
 
 /// Memory is reserved in pieces, so that a signal does not make the kernel begin again from the start.
 const PIECE: u64 = 16 << 20;
@@ -51,9 +49,9 @@ pub(super) fn round(asked: usize) -> Result<u64> {
     let asked = u64::try_from(asked).unwrap_or(u64::MAX);
     let least = CAPACITY_MIN.max(page);
     let rounded = asked.max(least).checked_next_power_of_two();
-    rounded.filter(|capacity| *capacity <= CAPACITY_MAX).ok_or(Error::InvalidInput {
-        what: "a ring between untrusted processes has at most 1 GiB",
-    })
+    rounded
+        .filter(|capacity| *capacity <= CAPACITY_MAX)
+        .ok_or(Error::InvalidInput { what: "a ring between untrusted processes has at most 1 GiB" })
 }
 
 /// Makes the memory that this side alone writes. When this returns, it is sealed.
@@ -98,7 +96,12 @@ fn reserve(fd: BorrowedFd<'_>, size: u64) -> rustix::io::Result<()> {
 
 /// Maps the memory that the peer says it alone writes, with a ring of `capacity`, after everything about
 /// it was checked that could hurt us later.
-pub(super) fn adopt(fd: &OwnedFd, capacity: u64, most: u64, ours: Option<Identity>) -> Result<Foreign> {
+pub(super) fn adopt(
+    fd: &OwnedFd,
+    capacity: u64,
+    most: u64,
+    ours: Option<Identity>,
+) -> Result<Foreign> {
     let refuse = |what| Error::Corrupt { name: PEER.to_owned(), what };
     if !capacity.is_power_of_two() || capacity < CAPACITY_MIN {
         return Err(refuse("its ring has a size that we never give"));
@@ -117,7 +120,9 @@ pub(super) fn adopt(fd: &OwnedFd, capacity: u64, most: u64, ours: Option<Identit
     // A descriptor made with O_PATH is told from others here, too: it has no access mode.
     let mode = fcntl_getfl(fd).map_err(failed)?;
     if mode.contains(OFlags::PATH) || mode & OFlags::RWMODE != OFlags::RDWR {
-        return Err(refuse("its descriptor has another access mode than memory that was just made"));
+        return Err(refuse(
+            "its descriptor has another access mode than memory that was just made",
+        ));
     }
     let seals = match fcntl_get_seals(fd) {
         Ok(seals) => seals,

@@ -151,8 +151,7 @@ impl ForkMark {
         let len = rustix::param::page_size();
         let access = ProtFlags::READ | ProtFlags::WRITE;
         // SAFETY: a null hint lets the kernel choose, so no mapping of ours is replaced.
-        let base =
-            unsafe { mmap_anonymous(std::ptr::null_mut(), len, access, MapFlags::PRIVATE) }?;
+        let base = unsafe { mmap_anonymous(std::ptr::null_mut(), len, access, MapFlags::PRIVATE) }?;
         let map = Map { base: NonNull::new(base.cast()).ok_or(Errno::NOMEM)?, len };
         // SAFETY: it changes only what a forked child will find in the page that was just mapped.
         unsafe { madvise(map.base.as_ptr().cast(), len, Advice::LinuxWipeOnFork) }?;

@@ -1,4 +1,4 @@
-//! How an end waits: it spins, then sleeps on the socket, its eventfd and its canceller.
+//! How an end waits: it spins, then sleeps on the socket and its eventfd.
 //!
 //! A sleeper announces itself in its own memory, fences, and looks a last time. The other side publishes,
 //! then reads that word: with nobody asleep that is one load and no fence (see `ipc_core::fence`). A peer
@@ -7,7 +7,6 @@
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
-use ipc_core::cancel::Canceller;
 use ipc_core::deadline::timespec;
 use ipc_core::wait::{SHORT_SLICE, SLICE, Spin};
 use ipc_core::{Deadline, Wait, fence};
@@ -33,7 +32,6 @@ pub(super) struct Seat {
     /// on each looks at the deadline first.
     fruitless: u32,
     spin: Spin,
-    canceller: Option<Canceller>,
     /// The descriptor for other loops, and proof that somebody may be waiting there.
     ready: Option<OwnedFd>,
     /// When the socket was last asked.
@@ -48,7 +46,6 @@ impl Seat {
             rung: 0,
             fruitless: 0,
             spin: Spin::default(),
-            canceller: None,
             ready: None,
             asked: None,
         }
@@ -76,8 +73,8 @@ impl Seat {
     pub(super) fn wait(&mut self, link: &Link, wait: Wait, ready: impl Fn() -> bool) -> Result<()> {
         let Wait::Until(deadline) = wait else { return self.look_once(link, ready) };
         self.fruitless = self.fruitless.saturating_add(1);
-        if self.fruitless > 1 || self.canceller.is_some() {
-            self.check(deadline)?;
+        if self.fruitless > 1 {
+            self.check(link, deadline)?;
         }
         if let Some(gone) = link.gone(self.end) {
             return if ready() { Ok(()) } else { Err(gone) };
@@ -123,12 +120,12 @@ impl Seat {
             // What was sent before the end is found before it.
             Some(_) if ready() => Ok(true),
             Some(gone) => Err(gone),
-            None => self.check(deadline).map(|()| false),
+            None => self.check(link, deadline).map(|()| false),
         }
     }
 
-    fn check(&self, deadline: Deadline) -> Result<()> {
-        if self.canceller.as_ref().is_some_and(Canceller::take) {
+    fn check(&self, link: &Link, deadline: Deadline) -> Result<()> {
+        if link.canceller(self.end).take() {
             Err(Error::Cancelled)
         } else if deadline.passed() {
             Err(Error::TimedOut)
@@ -147,7 +144,7 @@ impl Seat {
         if self.ready.is_some() {
             // Whoever polls the descriptor wants to hear of the next one.
             link.drain(self.end);
-            link.silence(self.end);
+            link.canceller(self.end).silence();
             self.rise(link);
             self.announce(link);
         }
@@ -171,25 +168,18 @@ impl Seat {
     }
 
     fn sleep(&self, link: &Link, longest: Duration) -> Result<()> {
-        let entry = |fd, events| PollFd::from_borrowed_fd(fd, events);
-        let nudge = link.nudge(self.end);
-        let cancel = self.canceller.as_ref().map_or(nudge, AsFd::as_fd);
+        let canceller = link.canceller(self.end);
         let mut entries = [
-            entry(link.socket(), PollFlags::IN | PollFlags::RDHUP),
-            entry(nudge, PollFlags::IN),
-            entry(cancel, PollFlags::IN),
+            PollFd::from_borrowed_fd(link.socket(), PollFlags::IN | PollFlags::RDHUP),
+            PollFd::new(canceller, PollFlags::IN),
         ];
-        let used = if self.canceller.is_some() { 3 } else { 2 };
         // Interrupted by a signal, timed out, woken for nothing: the caller looks and comes again.
-        if poll(&mut entries[..used], Some(&timespec(longest))).is_err() {
+        if poll(&mut entries, Some(&timespec(longest))).is_err() {
             return Ok(());
         }
-        let [socket, nudged, cancelled] = entries.map(|entry| entry.revents());
+        let [socket, nudged] = entries.map(|entry| entry.revents());
         link.heard(self.end, socket);
         if !nudged.is_empty() {
-            link.silence(self.end);
-        }
-        if let Some(canceller) = self.canceller.as_ref().filter(|_| !cancelled.is_empty()) {
             if canceller.take() {
                 return Err(Error::Cancelled);
             }
@@ -208,14 +198,8 @@ impl Seat {
         self.ring(link);
     }
 
-    /// The canceller of this end; made at the first call.
-    pub(super) fn canceller(&mut self) -> Result<Canceller> {
-        if let Some(canceller) = &self.canceller {
-            return Ok(canceller.clone());
-        }
-        let made =
-            Canceller::new().map_err(|errno| Error::os("make a canceller", PEER, errno))?;
-        Ok(self.canceller.insert(made).clone())
+    pub(super) const fn end(&self) -> End {
+        self.end
     }
 
     /// A descriptor that is readable when it is worth looking; made at the first call.
@@ -224,7 +208,7 @@ impl Seat {
             let made = self.make_ready(link);
             let made = made.map_err(|errno| Error::os("make a descriptor to poll", PEER, errno))?;
             // Something may have come before: readable until somebody has looked.
-            let _ = rustix::io::write(link.nudge(self.end), &1_u64.to_ne_bytes());
+            link.nudge(self.end);
             self.ready = Some(made);
         }
         // The line above made it.
@@ -236,7 +220,7 @@ impl Seat {
         let data = epoll::EventData::new_u64(0);
         let events = epoll::EventFlags::IN | epoll::EventFlags::RDHUP;
         epoll::add(&made, link.socket(), data, events)?;
-        epoll::add(&made, link.nudge(self.end), data, events)?;
+        epoll::add(&made, link.canceller(self.end), data, events)?;
         Ok(made)
     }
 }

@@ -10,7 +10,7 @@ use super::layout::{HEADER, PAD, Place, TAIL, bytes, header, longest};
 use super::link::{End, Link};
 use super::seat::Seat;
 use super::{Credentials, PEER, memfd};
-use crate::canceller::{Canceller, Kind};
+use crate::canceller::Canceller;
 use crate::error::{Error, Result};
 
 /// The sending end of a channel to a process that is not trusted.
@@ -205,12 +205,10 @@ impl Sender {
         self.link.peer
     }
 
-    /// What ends a wait of this end from outside.
-    ///
-    /// # Errors
-    /// `Limit`: no descriptor could be had.
-    pub fn canceller(&mut self) -> Result<Canceller> {
-        Ok(Canceller(Kind::Event(self.seat.canceller()?)))
+    /// Something that ends the current or the next wait of this end.
+    #[must_use]
+    pub fn canceller(&self) -> Canceller {
+        Canceller::event(self.link.canceller(self.seat.end()).clone())
     }
 
     /// A descriptor for `poll` or an event loop: readable when it is worth to try again.

@@ -15,9 +15,8 @@ const fn space(bytes: usize) -> usize {
 }
 
 /// Room for the most descriptors that one message can carry, and an identity with its pidfd.
-const CONTROL: usize = space(253 * size_of::<RawFd>())
-    + space(size_of::<libc::ucred>())
-    + space(size_of::<RawFd>());
+const CONTROL: usize =
+    space(253 * size_of::<RawFd>()) + space(size_of::<libc::ucred>()) + space(size_of::<RawFd>());
 
 /// Control messages are aligned as `cmsghdr` is.
 #[repr(C, align(8))]
@@ -93,8 +92,7 @@ pub(super) fn send(
 ) -> Result<usize, Errno> {
     const ROOM: usize = space(size_of::<RawFd>());
     let mut control = Control([MaybeUninit::zeroed(); ROOM]);
-    let mut iov =
-        libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() };
+    let mut iov = libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() };
     let mut header = blank();
     header.msg_iov = &raw mut iov;
     header.msg_iovlen = 1;
