@@ -103,13 +103,16 @@ impl Link {
         let _ = rustix::io::write(self.canceller(end), &1_u64.to_ne_bytes());
     }
 
-    /// Wakes the peer's end of this kind.
-    pub(super) fn wake(&self, end: End) {
+    /// Wakes the peer's end of this kind. False: there is nobody any more.
+    #[cold]
+    pub(super) fn wake(&self, end: End) -> bool {
         // A full socket (EAGAIN) is readable at its other end, which is all that a byte is for.
         let sent = sys::send(self.socket(), &[end.byte()], None);
-        if matches!(sent, Err(Errno::PIPE | Errno::CONNRESET)) {
+        let alive = !matches!(sent, Err(Errno::PIPE | Errno::CONNRESET));
+        if !alive {
             self.dead.store(true, Ordering::Relaxed);
         }
+        alive
     }
 
     /// Reads what rang. `end` reads; what is for our other end is handed on.

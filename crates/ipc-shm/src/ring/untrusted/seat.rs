@@ -51,15 +51,17 @@ impl Seat {
         }
     }
 
-    /// Wakes the peer's end if it sleeps. Call it after the store that it waits for.
+    /// Wakes the peer's end if it sleeps. Call it after the store that it waits for. False: it sleeps for
+    /// ever, its process is dead.
     #[inline]
-    pub(super) fn ring(&mut self, link: &Link) {
+    pub(super) fn ring(&mut self, link: &Link) -> bool {
         fence::light();
         let state = link.foreign.load(self.end.other().state());
-        if state & ASLEEP != 0 && state != self.rung {
-            self.rung = state;
-            link.wake(self.end.other());
+        if state & ASLEEP == 0 || state == self.rung {
+            return true;
         }
+        self.rung = state;
+        link.wake(self.end.other())
     }
 
     /// What was waited for was found.

@@ -84,6 +84,9 @@ impl Sender {
         let len = message.len() as u64;
         let at = self.head & (self.capacity - 1);
         let place = Place::new(at, len.min(self.capacity));
+        if let Some(gone) = self.link.gone(End::Sender) {
+            return Err(gone);
+        }
         if len > longest(self.capacity) || place.end > self.capacity || !self.fits(place.end - at) {
             return self.send_slowly(message, wait);
         }
@@ -107,13 +110,17 @@ impl Sender {
         self.head += place.end - at;
     }
 
+    /// Wakes the peer. Only if it died in its sleep the message, which nobody will receive, is an error:
+    /// one that closed meanwhile may have received it before.
     #[inline]
     fn finish(&mut self) -> Result<()> {
         self.seat.found();
-        self.seat.ring(&self.link);
+        if self.seat.ring(&self.link) {
+            return Ok(());
+        }
         match self.link.gone(End::Sender) {
-            None => Ok(()),
-            Some(gone) => Err(gone),
+            Some(died @ Error::Closed { peer_died: true }) => Err(died),
+            _ => Ok(()),
         }
     }
 

@@ -22,6 +22,14 @@ fn open_fds() -> usize {
     std::fs::read_dir("/proc/self/fd").expect("list descriptors").count()
 }
 
+fn largest_fd() -> i32 {
+    let list = std::fs::read_dir("/proc/self/fd").expect("list descriptors");
+    let number = |entry: std::io::Result<std::fs::DirEntry>| {
+        entry.expect("entry").file_name().to_string_lossy().parse::<i32>().expect("a number")
+    };
+    list.map(number).max().expect("there are some")
+}
+
 /// What a victim says to a hello with these descriptors, when it accepts and when it offers.
 fn refusals(hello: impl Fn(u32) -> [u8; 32], fds: &[BorrowedFd<'_>]) -> [Error; 2] {
     let (here, there) = sockets();
@@ -217,12 +225,19 @@ fn a_full_descriptor_table_is_a_limit() {
             let fd = sealed(right());
             rogue::send(&here, &hello(OFFERS, CAPACITY), &[fd.as_fd()]);
             let before = open_fds();
-            // The list of descriptors counts itself.
-            let limit = fault::limit_nofile(before as u64 - 1 + spare);
+            // The limit is one on numbers: the free ones below the largest are taken first.
+            let largest = largest_fd();
+            let null = || File::open("/dev/null").expect("/dev/null");
+            let fill: Vec<_> =
+                std::iter::repeat_with(null).take_while(|fd| fd.as_raw_fd() < largest).collect();
+            let limit = fault::limit_nofile(largest as u64 + 1 + spare);
             let accepted = options().accept(there);
-            drop(limit);
+            drop((limit, fill));
             match accepted {
-                Ok(_) => made = true,
+                Ok(ends) => {
+                    made = true;
+                    drop(ends);
+                }
                 Err(Error::Limit { .. }) => assert!(!made, "{spare}"),
                 Err(error) => panic!("{spare}: {error}"),
             }

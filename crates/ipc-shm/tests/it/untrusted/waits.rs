@@ -1,5 +1,6 @@
 //! How waits begin and end.
 
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use ipc_devkit::{alone, fault, two_process};
@@ -75,10 +76,18 @@ fn a_canceller_ends_one_wait() {
 fn a_signal_handler_can_cancel() {
     alone("untrusted::waits::a_signal_handler_can_cancel", || {
         let ((_sender, _near), (_far, mut receiver)) = both(&Options::new());
-        let canceller = receiver.canceller();
-        fault::signal_handler_calls(libc::SIGUSR1, Box::new(move || canceller.cancel()));
+        // The handler is never taken back: it would keep the descriptor open.
+        let canceller = Arc::new(Mutex::new(Some(receiver.canceller())));
+        let inside = Arc::clone(&canceller);
+        let cancel = move || {
+            if let Some(canceller) = inside.try_lock().ok().as_deref().and_then(Option::as_ref) {
+                canceller.cancel();
+            }
+        };
+        fault::signal_handler_calls(libc::SIGUSR1, Box::new(cancel));
         fault::raise(libc::SIGUSR1);
         assert!(matches!(receiver.recv(), Err(Error::Cancelled)));
+        canceller.lock().expect("nobody panicked").take();
     });
 }
 
