@@ -1,14 +1,18 @@
 //! The ring between processes that do not trust each other.
 //!
 //! There is no `raw` subject: no sequence of system calls moves bytes at this speed. A Unix socket, which a
-//! program would use instead, stands beside it as `peer`.
+//! program would use instead, stands beside it as `peer`, and so does the ring between processes that trust
+//! each other.
 
 use std::io::{self, Read, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 
 use ipc_devkit::bench::{Bench, Buffer, Case, Pair, Placement, Turns};
+use ipc_shm::Wait;
 use ipc_shm::ring::untrusted::{Options, Receiver, Sender};
+
+use crate::ring;
 
 pub(super) fn cases(bench: &mut Bench) {
     for placement in [Placement::Busy, Placement::OneCore, Placement::Block] {
@@ -16,7 +20,8 @@ pub(super) fn cases(bench: &mut Bench) {
         bench.case(
             Case::round_trip(name, 64, placement)
                 .floor_exchange()
-                .ours("untrusted", || round_trip(64))
+                .ours("untrusted ring", || round_trip(64))
+                .peer("trusted ring", || Ok(ring::round_trip(64, Wait::Block)))
                 .peer("unix socket", || socket_round_trip(64)),
         );
     }
@@ -25,13 +30,14 @@ pub(super) fn cases(bench: &mut Bench) {
         bench.case(
             Case::one_way(name, size, Placement::Busy)
                 .floor_one_way()
-                .ours("untrusted", move || one_way(size)),
+                .ours("untrusted ring", move || one_way(size))
+                .peer("trusted ring", move || Ok(ring::one_way(size, Wait::Block))),
         );
     }
     bench.case(
         Case::one_way("untrusted ring one-way 64 B block", 64, Placement::Block)
             .floor_one_way()
-            .ours("untrusted", || one_way(64)),
+            .ours("untrusted ring", || one_way(64)),
     );
 }
 
@@ -46,8 +52,8 @@ struct Side {
 impl Side {
     fn pair(size: usize) -> io::Result<(Self, Self)> {
         let (here, there) = UnixStream::pair()?;
-        // Four messages at least, and not more than a second-level cache holds if they are short.
-        let capacity = (4 * (size + 128)).max(128 << 10);
+        // As the trusted ring beside it.
+        let capacity = (size * 5).max(128 << 10);
         let side = |socket: UnixStream, offers| Self {
             socket: Some(socket.into()),
             made: None,
