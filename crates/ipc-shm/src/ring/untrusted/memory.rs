@@ -95,7 +95,7 @@ impl Own {
         let from = NonNull::from(bytes).cast();
         // SAFETY: `at` gave room for as many bytes as the slice has, mapped for writing; nobody else
         // writes there. The slice is ours, not in the mapping, into which no reference exists.
-        unsafe { to.copy_from_nonoverlapping(from, bytes.len()) };
+        unsafe { copy::copy_in(from, to, bytes.len()) };
     }
 }
 

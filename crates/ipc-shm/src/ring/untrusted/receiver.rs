@@ -63,6 +63,7 @@ impl Receiver {
     ///
     /// # Linux
     /// It makes no system call if there is a message and the peer does not sleep.
+    #[inline]
     pub fn recv_into(&mut self, buf: &mut [u8]) -> Result<usize> {
         self.recv_wait(buf, Wait::FOREVER)
     }
@@ -71,6 +72,7 @@ impl Receiver {
     ///
     /// # Errors
     /// `WouldBlock`: there is none. Those of [`recv_into`](Self::recv_into).
+    #[inline]
     pub fn try_recv_into(&mut self, buf: &mut [u8]) -> Result<usize> {
         self.recv_wait(buf, Wait::No)
     }

@@ -50,6 +50,7 @@ impl Sender {
     ///
     /// # Linux
     /// It makes no system call unless the peer sleeps or there is no room.
+    #[inline]
     pub fn send(&mut self, message: &[u8]) -> Result<()> {
         self.send_wait(message, Wait::FOREVER)
     }
@@ -58,6 +59,7 @@ impl Sender {
     ///
     /// # Errors
     /// `WouldBlock`: there is no room. Those of [`send`](Self::send).
+    #[inline]
     pub fn try_send(&mut self, message: &[u8]) -> Result<()> {
         self.send_wait(message, Wait::No)
     }
@@ -156,8 +158,19 @@ impl Sender {
             }
             let (foreign, seen) = (&self.link.foreign, self.tail);
             self.seat.wait(&self.link, wait, || foreign.load(TAIL) != seen)?;
+            self.back_off(size);
         }
         Ok(())
+    }
+
+    /// Lets a peer that is receiving short messages make room for several: each look costs both sides.
+    fn back_off(&self, size: u64) {
+        const PAUSES: u32 = 40;
+        if size * 16 <= self.capacity {
+            for _ in 0..PAUSES {
+                std::hint::spin_loop();
+            }
+        }
     }
 
     /// Reads how far the peer has received, once, and checks it. True if it moved.

@@ -6,11 +6,14 @@
 
 use std::ptr::NonNull;
 
-/// From this length on the processor's own string move is faster than words: it takes a while to start.
+/// From this length on the processor's own string move is faster than pieces: it takes a while to start.
 #[cfg(target_arch = "x86_64")]
 const LONG: usize = 256;
 
-/// Copies `len` bytes.
+/// Longer copies into our own memory are the C library's: a call costs as much as a short one.
+const INLINED: usize = 128;
+
+/// Copies `len` bytes out of memory that somebody else may write meanwhile.
 ///
 /// # Safety
 /// - `from` is a multiple of 8, and `len` bytes rounded up to a multiple of 8 are mapped for reading there.
@@ -22,8 +25,85 @@ pub(super) unsafe fn copy_out(from: NonNull<u8>, to: NonNull<u8>, len: usize) {
         // SAFETY: the caller promises the two ranges.
         return unsafe { string_move(from, to, len) };
     }
+    #[cfg(target_arch = "x86_64")]
+    if len >= PIECE {
+        // SAFETY: the caller promises the two ranges.
+        return unsafe { in_pieces(from, to, len, load_piece) };
+    }
     // SAFETY: the caller promises the two ranges and the alignment.
     unsafe { words(from.cast(), to, len) }
+}
+
+/// Copies `len` bytes into memory that only we write.
+///
+/// # Safety
+/// - `from` and `to` are valid for reading and writing `len` bytes, and do not overlap.
+/// - Nobody else writes them meanwhile.
+#[inline]
+pub(super) unsafe fn copy_in(from: NonNull<u8>, to: NonNull<u8>, len: usize) {
+    if (PIECE..=INLINED).contains(&len) {
+        // SAFETY: the caller promises the two ranges.
+        return unsafe { in_pieces(from, to, len, |from| from.read()) };
+    }
+    // SAFETY: the caller's duties are those of this call.
+    unsafe { to.copy_from_nonoverlapping(from, len) };
+}
+
+/// What one instruction moves.
+const PIECE: usize = 16;
+type Piece = [u8; PIECE];
+
+/// Copies at least one piece; the last one may cover some bytes for the second time.
+///
+/// # Safety
+/// - `len` is at least [`PIECE`].
+/// - `load` can be called for every piece that begins and ends in `len` bytes at `from`.
+/// - `to` is `len` bytes that this thread alone writes.
+#[inline]
+unsafe fn in_pieces(
+    from: NonNull<u8>,
+    to: NonNull<u8>,
+    len: usize,
+    load: unsafe fn(NonNull<Piece>) -> Piece,
+) {
+    let mut at = 0;
+    loop {
+        let here = at.min(len - PIECE);
+        // SAFETY: `here` is at least a piece before the end.
+        let source = unsafe { from.add(here) };
+        // SAFETY: as above, and the caller promises that it can be loaded.
+        let piece = unsafe { load(source.cast()) };
+        // SAFETY: `here` is at least a piece before the end.
+        let place = unsafe { to.add(here) };
+        // SAFETY: as above; bytes need no alignment.
+        unsafe { place.cast::<Piece>().write(piece) };
+        at += PIECE;
+        if at >= len {
+            return;
+        }
+    }
+}
+
+/// Loads a piece of memory that somebody else may write meanwhile.
+///
+/// # Safety
+/// `from` is mapped for reading.
+#[cfg(target_arch = "x86_64")]
+#[inline]
+unsafe fn load_piece(from: NonNull<Piece>) -> Piece {
+    let piece: std::arch::x86_64::__m128i;
+    // SAFETY: the instruction reads 16 bytes at any alignment, which the caller promises, and every x86_64
+    // processor has it.
+    unsafe {
+        std::arch::asm!(
+            "movups {}, [{}]",
+            out(xmm_reg) piece,
+            in(reg) from.as_ptr(),
+            options(nostack, preserves_flags, readonly),
+        );
+    };
+    // SAFETY: both types are 16 plain bytes.
+    unsafe { std::mem::transmute(piece) }
 }
 
 /// As [`copy_out`], for any processor.
