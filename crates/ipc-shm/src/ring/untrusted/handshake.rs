@@ -5,6 +5,7 @@
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
+use std::time::Duration;
 
 use ipc_core::Deadline;
 use rustix::event::{PollFd, PollFlags, poll};
@@ -116,10 +117,23 @@ fn receive_hello(
     ours: Option<Identity>,
     deadline: Deadline,
 ) -> Result<(Foreign, u64)> {
-    let refuse = |what| Err(Error::Corrupt { name: PEER.to_owned(), what });
+    let mut fds = Vec::new();
+    let checked = receive_bytes(socket, &mut fds, deadline)
+        .and_then(|hello| check_hello(&hello, &fds, role, options, ours));
+    if checked.is_err() {
+        let_go(fds, deadline);
+    }
+    checked
+}
+
+/// Receives a hello, and every descriptor that comes until then.
+fn receive_bytes(
+    socket: BorrowedFd<'_>,
+    fds: &mut Vec<OwnedFd>,
+    deadline: Deadline,
+) -> Result<[u8; HELLO]> {
     let mut hello = [0; HELLO];
     let mut got = 0;
-    let mut fd = None;
     while got < HELLO {
         let received = match sys::receive(socket, &mut hello[got..]) {
             Ok(received) => received,
@@ -130,7 +144,7 @@ fn receive_hello(
             Err(Errno::INTR) => continue,
             Err(errno) => return Err(broken("receive memory of an untrusted peer", errno)),
         };
-        // From here on every descriptor that came is owned: an early return closes them all.
+        fds.extend(received.fds);
         if received.cut {
             // There is room for the most that can come, so it was our own table that is full.
             return Err(Error::os("receive memory of an untrusted peer", PEER, Errno::MFILE));
@@ -138,13 +152,22 @@ fn receive_hello(
         if received.bytes == 0 {
             return Err(Error::Closed { peer_died: true });
         }
-        got += received.bytes;
-        for one in received.fds {
-            if fd.replace(one).is_some() {
-                return refuse("it sent more than one descriptor");
-            }
+        if fds.len() > 1 {
+            return Err(refused("it sent more than one descriptor"));
         }
+        got += received.bytes;
     }
+    Ok(hello)
+}
+
+fn check_hello(
+    hello: &[u8; HELLO],
+    fds: &[OwnedFd],
+    role: Role,
+    options: &Options,
+    ours: Option<Identity>,
+) -> Result<(Foreign, u64)> {
+    let refuse = |what| Err(refused(what));
     let word = |at: usize| hello[at..].first_chunk().map_or(0, |word| u32::from_le_bytes(*word));
     let long = |at: usize| hello[at..].first_chunk().map_or(0, |word| u64::from_le_bytes(*word));
     let other = if role == Role::Offers { Role::Accepts } else { Role::Offers };
@@ -160,10 +183,33 @@ fn receive_hello(
     if long(24) != 0 {
         return refuse("its hello has bits that we do not know");
     }
-    let Some(fd) = fd else { return refuse("it sent no descriptor") };
+    let Some(fd) = fds.first() else { return refuse("it sent no descriptor") };
     let capacity = long(16);
-    let foreign = memfd::adopt(&fd, capacity, options.most_of_peer(), ours)?;
+    let foreign = memfd::adopt(fd, capacity, options.most_of_peer(), ours)?;
     Ok((foreign, capacity))
+}
+
+/// Closes descriptors that were refused, until `deadline` at most.
+///
+/// To close what is no memory may take as long as the peer likes: a file of its own file system, a socket
+/// that lingers. A thread does it, and goes on alone after the deadline.
+fn let_go(fds: Vec<OwnedFd>, deadline: Deadline) {
+    if fds.iter().all(memfd::is_memory) {
+        return;
+    }
+    let (closed, hear) = std::sync::mpsc::channel();
+    let close = move || {
+        drop(fds);
+        let _ = closed.send(());
+    };
+    // Where there is no thread to be had, the closure is dropped, and they are closed here.
+    if std::thread::Builder::new().name("ipc-close".to_owned()).spawn(close).is_ok() {
+        let _ = hear.recv_timeout(deadline.remaining().unwrap_or(Duration::MAX));
+    }
+}
+
+fn refused(what: &'static str) -> Error {
+    Error::Corrupt { name: PEER.to_owned(), what }
 }
 
 /// Waits until the socket can be used for `events`, or has failed: the next call on it says so.

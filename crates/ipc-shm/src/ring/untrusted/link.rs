@@ -118,11 +118,11 @@ impl Link {
     /// Reads what rang. `end` reads; what is for our other end is handed on.
     pub(super) fn drain(&self, end: End) {
         let mut bytes = [0; 256];
-        match sys::receive(self.socket(), &mut bytes) {
-            Ok(received) if received.bytes == 0 => self.dead.store(true, Ordering::Relaxed),
-            Ok(received) => {
+        match sys::read(self.socket(), &mut bytes) {
+            Ok(0) => self.dead.store(true, Ordering::Relaxed),
+            Ok(len) => {
                 let other = end.other();
-                if bytes[..received.bytes].contains(&other.byte()) {
+                if bytes[..len].contains(&other.byte()) {
                     self.nudge(other);
                 }
             }

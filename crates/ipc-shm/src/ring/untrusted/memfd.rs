@@ -113,11 +113,8 @@ pub(super) fn adopt(
         });
     }
     let failed = |errno| Error::os("look at the memory of an untrusted peer", PEER, errno);
-    let stat = fstat(fd).map_err(failed)?;
-    if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
-        return Err(refuse("its descriptor is not of memory"));
-    }
-    // A descriptor made with O_PATH is told from others here, too: it has no access mode.
+    // These two first: the kernel answers them by itself, whatever the descriptor is of. To ask a file of
+    // the peer's own file system for its size may take for ever.
     let mode = fcntl_getfl(fd).map_err(failed)?;
     if mode.contains(OFlags::PATH) || mode & OFlags::RWMODE != OFlags::RDWR {
         return Err(refuse(
@@ -126,7 +123,7 @@ pub(super) fn adopt(
     }
     let seals = match fcntl_get_seals(fd) {
         Ok(seals) => seals,
-        Err(Errno::INVAL | Errno::BADF) => return Err(refuse("its memory cannot be sealed")),
+        Err(Errno::INVAL | Errno::BADF) => return Err(refuse("its descriptor is not of memory")),
         Err(errno) => return Err(failed(errno)),
     };
     if !seals.contains(SEALS) {
@@ -138,8 +135,10 @@ pub(super) fn adopt(
     if kind != Ok(TMPFS) {
         return Err(refuse("its memory is of another kind than memfd_create makes"));
     }
-    // Again, now that it is sealed: the first look could be overtaken.
     let stat = fstat(fd).map_err(failed)?;
+    if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+        return Err(refuse("its descriptor is not of a file in memory"));
+    }
     let size = total(capacity);
     if u64::try_from(stat.st_size) != Ok(size as u64) {
         return Err(refuse("its memory has another size than it says"));
@@ -154,6 +153,11 @@ pub(super) fn adopt(
         return Err(refuse("its memory is our own, sent back"));
     }
     Foreign::new(fd.as_fd(), size).map_err(no_memory)
+}
+
+/// Whether the descriptor is of a file in memory, which the kernel closes without asking anybody.
+pub(super) fn is_memory(fd: &OwnedFd) -> bool {
+    fcntl_get_seals(fd).is_ok()
 }
 
 /// What the kernel says when there is no memory, or no room for a mapping.

@@ -84,6 +84,13 @@ fn own(data: *const u8, index: usize) -> Option<OwnedFd> {
     (fd >= 0).then(|| unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
+/// Reads bytes without waiting, and nothing of what comes beside them.
+pub(super) fn read(socket: BorrowedFd<'_>, buf: &mut [u8]) -> Result<usize, Errno> {
+    let start = buf.as_mut_ptr().cast();
+    // SAFETY: `recv` writes at most as many bytes as `buf` has, which is exclusively borrowed.
+    count(unsafe { libc::recv(socket.as_raw_fd(), start, buf.len(), libc::MSG_DONTWAIT) })
+}
+
 /// Sends bytes, and a copy of a descriptor with the first of them, without waiting. Raises no signal.
 pub(super) fn send(
     socket: BorrowedFd<'_>,

@@ -201,6 +201,43 @@ fn a_silent_peer_costs_only_the_deadline() {
     });
 }
 
+/// A descriptor that takes long to close, here a socket that lingers, costs the deadline of the handshake.
+#[test]
+fn a_descriptor_that_is_slow_to_close() {
+    use std::net::{TcpListener, TcpStream};
+    alone("untrusted::handles::a_descriptor_that_is_slow_to_close", || {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("listen");
+        let mut lingers = TcpStream::connect(listener.local_addr().expect("address")).expect("it");
+        let (unread, _) = listener.accept().expect("accept");
+        lingers.set_nonblocking(true).expect("nonblocking");
+        while lingers.write(&[0; 65536]).is_ok() {}
+        let long = Some(Duration::from_secs(60));
+        rustix::net::sockopt::set_socket_linger(&lingers, long).expect("linger");
+
+        let (here, there) = sockets();
+        rogue::send(&here, &hello(OFFERS, CAPACITY), &[lingers.as_fd()]);
+        drop(lingers);
+        let limit = Duration::from_millis(200);
+        let start = Instant::now();
+        let refused = options().timeout(limit).accept(there);
+        assert!(matches!(refused, Err(Error::Corrupt { .. })), "{refused:?}");
+        assert!(start.elapsed() >= limit, "it was closed at once: it did not linger");
+        assert!(start.elapsed() < limit * 10, "{:?}", start.elapsed());
+        // A reset ends the lingering; only then is the descriptor gone.
+        drop(unread);
+        let thread = |name: &str| name.trim() == "ipc-close";
+        while threads().iter().any(|name| thread(name)) {
+            std::thread::yield_now();
+        }
+    });
+}
+
+fn threads() -> Vec<String> {
+    let tasks = std::fs::read_dir("/proc/self/task").expect("list threads");
+    let name = |task: std::fs::DirEntry| std::fs::read_to_string(task.path().join("comm"));
+    tasks.filter_map(|task| name(task.ok()?).ok()).collect()
+}
+
 /// Only a connected Unix stream socket carries a channel.
 #[test]
 fn other_sockets_are_refused() {

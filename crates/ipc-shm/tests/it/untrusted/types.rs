@@ -46,6 +46,19 @@ fn open() -> BTreeSet<String> {
     list.map(|entry| name(entry).into_string().expect("a number")).collect()
 }
 
+/// S9: what the peer writes is mapped for reading only.
+#[test]
+fn the_peers_memory_is_for_reading() {
+    alone("untrusted::types::the_peers_memory_is_for_reading", || {
+        let ends = both(&Options::new());
+        let maps = std::fs::read_to_string("/proc/self/maps").expect("maps");
+        let ours: Vec<_> = maps.lines().filter(|line| line.contains("ipc-untrusted")).collect();
+        let count = |access: &str| ours.iter().filter(|line| line.contains(access)).count();
+        assert_eq!((count(" rw-s "), count(" r--s "), ours.len()), (2, 2, 4), "{ours:#?}");
+        drop(ends);
+    });
+}
+
 /// X4: a forked child owns nothing, and dropping what it has a copy of closes nothing.
 #[test]
 fn a_forked_child_owns_nothing() {

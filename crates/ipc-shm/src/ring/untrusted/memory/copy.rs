@@ -43,7 +43,7 @@ pub(super) unsafe fn copy_out(from: NonNull<u8>, to: NonNull<u8>, len: usize) {
 pub(super) unsafe fn copy_in(from: NonNull<u8>, to: NonNull<u8>, len: usize) {
     if (PIECE..=INLINED).contains(&len) {
         // SAFETY: the caller promises the two ranges.
-        return unsafe { in_pieces(from, to, len, |from| from.read()) };
+        return unsafe { in_pieces(from, to, len, read_piece) };
     }
     // SAFETY: the caller's duties are those of this call.
     unsafe { to.copy_from_nonoverlapping(from, len) };
@@ -82,6 +82,16 @@ unsafe fn in_pieces(
             return;
         }
     }
+}
+
+/// Reads a piece of our own.
+///
+/// # Safety
+/// `from` is valid for reading.
+#[inline]
+unsafe fn read_piece(from: NonNull<Piece>) -> Piece {
+    // SAFETY: the caller's duty; bytes need no alignment.
+    unsafe { from.read() }
 }
 
 /// Loads a piece of memory that somebody else may write meanwhile.
