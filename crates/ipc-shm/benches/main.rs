@@ -8,6 +8,9 @@ use std::process::ExitCode;
 use ipc_devkit::bench;
 
 fn main() -> ExitCode {
+    if untrusted::death::is_victim() {
+        return untrusted::death::victim();
+    }
     bench::main("ipc-shm", |bench| {
         ring::cases(bench);
         untrusted::cases(bench);

@@ -4,6 +4,8 @@
 //! program would use instead, stands beside it as `peer`, and so does the ring between processes that trust
 //! each other.
 
+pub(super) mod death;
+
 use std::io::{self, Read, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
@@ -39,6 +41,7 @@ pub(super) fn cases(bench: &mut Bench) {
             .floor_one_way()
             .ours("untrusted ring", || one_way(64)),
     );
+    death::cases(bench);
 }
 
 /// One side, made by the process that uses it: the handshake falls into the first turn, which is not timed.

@@ -63,6 +63,23 @@ impl Receiver {
     ///
     /// # Linux
     /// It makes no system call if there is a message and the peer does not sleep.
+    ///
+    /// # Examples
+    /// ```
+    /// # use std::os::{fd::OwnedFd, unix::net::UnixStream};
+    /// # use ipc_shm::ring::untrusted;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let (here, there) = UnixStream::pair()?;
+    /// # let other = std::thread::spawn(move || untrusted::accept(OwnedFd::from(there)));
+    /// # let (mut sender, _near) = untrusted::offer(OwnedFd::from(here))?;
+    /// # let (_far, mut receiver) = other.join().unwrap()?;
+    /// sender.send(b"hello")?;
+    /// let mut buf = [0; 64];
+    /// let len = receiver.recv_into(&mut buf)?;
+    /// assert_eq!(&buf[..len], b"hello");
+    /// # Ok(())
+    /// # }
+    /// ```
     #[inline]
     pub fn recv_into(&mut self, buf: &mut [u8]) -> Result<usize> {
         self.recv_wait(buf, Wait::FOREVER)
@@ -104,6 +121,23 @@ impl Receiver {
     /// # Errors
     /// `NoSpace`: there is no memory for the message, which was not received. Those of
     /// [`recv_into`](Self::recv_into).
+    ///
+    /// # Examples
+    /// ```
+    /// # use std::os::{fd::OwnedFd, unix::net::UnixStream};
+    /// # use ipc_shm::ring::untrusted;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let (here, there) = UnixStream::pair()?;
+    /// # let other = std::thread::spawn(move || untrusted::accept(OwnedFd::from(there)));
+    /// # let (mut sender, _near) = untrusted::offer(OwnedFd::from(here))?;
+    /// # let (_far, mut receiver) = other.join().unwrap()?;
+    /// sender.send(b"hello")?;
+    /// assert_eq!(receiver.recv()?, b"hello");
+    /// drop((sender, _near));
+    /// assert!(matches!(receiver.recv(), Err(ipc_shm::Error::Closed { peer_died: false })));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn recv(&mut self) -> Result<Vec<u8>> {
         self.recv_new(Wait::FOREVER)
     }
@@ -249,6 +283,23 @@ impl Receiver {
     }
 
     /// Something that ends the current or the next wait of this end.
+    ///
+    /// # Examples
+    /// ```
+    /// # use std::os::{fd::OwnedFd, unix::net::UnixStream};
+    /// # use ipc_shm::ring::untrusted;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let (here, there) = UnixStream::pair()?;
+    /// # let other = std::thread::spawn(move || untrusted::accept(OwnedFd::from(there)));
+    /// # let (mut sender, _near) = untrusted::offer(OwnedFd::from(here))?;
+    /// # let (_far, mut receiver) = other.join().unwrap()?;
+    /// let canceller = receiver.canceller();
+    /// let stopper = std::thread::spawn(move || canceller.cancel());
+    /// assert!(matches!(receiver.recv(), Err(ipc_shm::Error::Cancelled)));
+    /// # stopper.join().unwrap();
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn canceller(&self) -> Canceller {
         Canceller::event(self.link.canceller(self.seat.end()).clone())
@@ -261,6 +312,25 @@ impl Receiver {
     ///
     /// # Errors
     /// `Limit`: no descriptor could be had.
+    ///
+    /// # Examples
+    /// ```
+    /// # use std::os::{fd::OwnedFd, unix::net::UnixStream};
+    /// # use ipc_shm::ring::untrusted;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let (here, there) = UnixStream::pair()?;
+    /// # let other = std::thread::spawn(move || untrusted::accept(OwnedFd::from(there)));
+    /// # let (mut sender, _near) = untrusted::offer(OwnedFd::from(here))?;
+    /// # let (_far, mut receiver) = other.join().unwrap()?;
+    /// use rustix::event::{PollFd, PollFlags, poll};
+    /// receiver.ready()?; // from now on it is kept up to date
+    /// assert!(receiver.try_recv().is_err());
+    /// sender.send(b"hello")?;
+    /// let readable = poll(&mut [PollFd::new(&receiver.ready()?, PollFlags::IN)], None)?;
+    /// assert_eq!((readable, receiver.try_recv()?), (1, b"hello".to_vec()));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn ready(&mut self) -> Result<BorrowedFd<'_>> {
         self.seat.ready(&self.link)
     }

@@ -50,6 +50,21 @@ impl Sender {
     ///
     /// # Linux
     /// It makes no system call unless the peer sleeps or there is no room.
+    ///
+    /// # Examples
+    /// ```
+    /// # use std::os::{fd::OwnedFd, unix::net::UnixStream};
+    /// # use ipc_shm::ring::untrusted;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let (here, there) = UnixStream::pair()?;
+    /// # let other = std::thread::spawn(move || untrusted::accept(OwnedFd::from(there)));
+    /// # let (mut sender, _near) = untrusted::offer(OwnedFd::from(here))?;
+    /// # let (_far, mut receiver) = other.join().unwrap()?;
+    /// sender.send(b"hello")?;
+    /// assert_eq!(receiver.recv()?, b"hello");
+    /// # Ok(())
+    /// # }
+    /// ```
     #[inline]
     pub fn send(&mut self, message: &[u8]) -> Result<()> {
         self.send_wait(message, Wait::FOREVER)
@@ -59,6 +74,22 @@ impl Sender {
     ///
     /// # Errors
     /// `WouldBlock`: there is no room. Those of [`send`](Self::send).
+    ///
+    /// # Examples
+    /// ```
+    /// # use std::os::{fd::OwnedFd, unix::net::UnixStream};
+    /// # use ipc_shm::ring::untrusted;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let (here, there) = UnixStream::pair()?;
+    /// # let other = std::thread::spawn(move || untrusted::accept(OwnedFd::from(there)));
+    /// # let (mut sender, _near) = untrusted::offer(OwnedFd::from(here))?;
+    /// # let (_far, mut receiver) = other.join().unwrap()?;
+    /// while sender.try_send(&[0; 1000]).is_ok() {}
+    /// receiver.recv()?;
+    /// sender.try_send(&[0; 900])?;
+    /// # Ok(())
+    /// # }
+    /// ```
     #[inline]
     pub fn try_send(&mut self, message: &[u8]) -> Result<()> {
         self.send_wait(message, Wait::No)
@@ -220,6 +251,21 @@ impl Sender {
     }
 
     /// Who the peer is, by the socket.
+    ///
+    /// # Examples
+    /// ```
+    /// # use std::os::{fd::OwnedFd, unix::net::UnixStream};
+    /// # use ipc_shm::ring::untrusted;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let (here, there) = UnixStream::pair()?;
+    /// # let other = std::thread::spawn(move || untrusted::accept(OwnedFd::from(there)));
+    /// # let (mut sender, _near) = untrusted::offer(OwnedFd::from(here))?;
+    /// # let (_far, mut receiver) = other.join().unwrap()?;
+    /// // Both ends of a socket pair are of the process that made it.
+    /// assert_eq!(sender.peer().pid, Some(std::process::id()));
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn peer(&self) -> Credentials {
         self.link.peer
