@@ -16,6 +16,7 @@ use super::PEER;
 use super::layout::{ASLEEP, GONE};
 use super::link::{End, Link};
 use crate::error::{Error, Result};
+use crate::wait::one_cpu_cached;
 
 /// How often an end that never waits asks the socket whether the peer lives.
 const ASK: Duration = Duration::from_millis(1);
@@ -45,7 +46,7 @@ impl Seat {
             state: 0,
             rung: 0,
             fruitless: 0,
-            spin: Spin::default(),
+            spin: Spin::new(one_cpu_cached()),
             ready: None,
             asked: None,
         }

@@ -59,6 +59,42 @@ fn the_peers_memory_is_for_reading() {
     });
 }
 
+/// X7: a peer that is gone raises no signal, whatever the disposition: a send that rings is an error.
+#[test]
+fn no_signal_for_a_peer_that_is_gone() {
+    alone("untrusted::types::no_signal_for_a_peer_that_is_gone", || {
+        fault::set_sigpipe_default();
+        let (mut sender, _receiver, rogue) = lies::victim();
+        // It says that it sleeps, and is gone without having closed anything.
+        rogue.store(super::rogue::RECEIVER, 1);
+        drop(rogue.socket);
+        let lost = sender.send(b"nobody");
+        assert!(matches!(lost, Err(Error::Closed { peer_died: true })), "{lost:?}");
+    });
+}
+
+/// X8: the flags of the socket, which others may share, stay as they are, and do not matter.
+#[test]
+fn the_sockets_flags_stay() {
+    use std::os::unix::net::UnixStream;
+    alone("untrusted::types::the_sockets_flags_stay", || {
+        for nonblocking in [false, true] {
+            let (here, there) = UnixStream::pair().expect("a pair");
+            here.set_nonblocking(nonblocking).expect("set");
+            let shared = here.try_clone().expect("dup");
+            let before = rustix::fs::fcntl_getfl(&shared).expect("flags");
+            let accepting = std::thread::spawn(move || {
+                ipc_shm::ring::untrusted::accept(there.into()).expect("accept")
+            });
+            let (_sender, mut receiver) = Options::new().offer(here.into()).expect("offer");
+            let _far = accepting.join().expect("the other side");
+            let none = receiver.recv_timeout(std::time::Duration::from_millis(2));
+            assert!(matches!(none, Err(Error::TimedOut)), "{none:?}");
+            assert_eq!(rustix::fs::fcntl_getfl(&shared).expect("flags"), before);
+        }
+    });
+}
+
 /// X4: a forked child owns nothing, and dropping what it has a copy of closes nothing.
 #[test]
 fn a_forked_child_owns_nothing() {

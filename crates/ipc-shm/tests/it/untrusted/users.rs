@@ -11,7 +11,7 @@ use super::message;
 
 const NOBODY: u32 = 65_534;
 
-/// Each knows who the other is by what the kernel says.
+/// K10: each knows who the other is by what the kernel says.
 #[test]
 fn two_users_talk() {
     two_process(
