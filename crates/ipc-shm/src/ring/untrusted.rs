@@ -71,7 +71,7 @@ pub use options::Options;
 pub use receiver::Receiver;
 pub use sender::Sender;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// What stands in messages for the name that a peer has not.
 const PEER: &str = "(untrusted peer)";
@@ -114,4 +114,10 @@ pub fn offer(socket: OwnedFd) -> Result<(Sender, Receiver)> {
 /// See the [module](self).
 pub fn accept(socket: OwnedFd) -> Result<(Sender, Receiver)> {
     Options::new().accept(socket)
+}
+
+/// What the peer wrote makes no sense.
+#[cold]
+fn corrupt(what: &'static str) -> Error {
+    Error::Corrupt { name: PEER.to_owned(), what }
 }

@@ -153,8 +153,14 @@ impl Link {
     ///
     /// Whoever waits for the other side's messages looks for one more after this: they were sent before.
     pub(super) fn gone(&self, end: End) -> Option<Error> {
-        let dead = self.dead.load(Ordering::Relaxed);
         let closed = self.foreign.load(end.other().state()) & GONE != 0;
+        let dead = self.dead.load(Ordering::Relaxed);
         (dead || closed).then_some(Error::Closed { peer_died: !closed })
+    }
+
+    /// Whether [`gone`](Self::gone) has an error.
+    #[inline]
+    pub(super) fn is_gone(&self, end: End) -> bool {
+        self.foreign.load(end.other().state()) & GONE != 0 || self.dead.load(Ordering::Relaxed)
     }
 }

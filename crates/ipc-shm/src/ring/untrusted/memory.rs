@@ -88,6 +88,20 @@ impl Own {
         unsafe { self.0.word(offset).write_volatile(value) };
     }
 
+    /// Asks for the line at `offset` to be ours by the time we write to it.
+    #[inline]
+    pub(super) fn expect_write(&self, offset: usize) {
+        let place = self.0.at(offset, 0).as_ptr();
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: PREFETCHW changes nothing but where the line is kept, whatever the address; a processor
+        // without it takes it for a NOP.
+        unsafe {
+            std::arch::asm!("prefetchw [{}]", in(reg) place, options(nostack, preserves_flags, readonly));
+        }
+        #[cfg(not(target_arch = "x86_64"))]
+        let _ = place;
+    }
+
     /// Copies `bytes` to `offset`.
     #[inline]
     pub(super) fn copy_in(&self, offset: usize, bytes: &[u8]) {

@@ -226,7 +226,7 @@ impl Receiver {
             Said::Message(_) => Some("its message is longer than the ring"),
         };
         self.broken = what;
-        Err(Error::Corrupt { name: PEER.to_owned(), what: what.unwrap_or_default() })
+        Err(super::corrupt(what.unwrap_or_default()))
     }
 
     #[inline]
@@ -270,9 +270,9 @@ impl Receiver {
     /// One `poll(2)` that does not wait, unless it is known already.
     #[must_use]
     pub fn is_closed(&self) -> bool {
-        self.link.gone(End::Receiver).is_some() || {
+        self.link.is_gone(End::Receiver) || {
             self.link.look();
-            self.link.gone(End::Receiver).is_some()
+            self.link.is_gone(End::Receiver)
         }
     }
 

@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use ipc_core::Wait;
 
-use super::layout::{HEADER, PAD, Place, TAIL, bytes, header, longest};
+use super::layout::{HEADER, LINE, PAD, Place, TAIL, bytes, header, longest};
 use super::link::{End, Link};
 use super::seat::Seat;
-use super::{Credentials, PEER, memfd};
+use super::{Credentials, memfd};
 use crate::canceller::Canceller;
 use crate::error::{Error, Result};
 
@@ -117,14 +117,16 @@ impl Sender {
         let len = message.len() as u64;
         let at = self.head & (self.capacity - 1);
         let place = Place::new(at, len.min(self.capacity));
-        if let Some(gone) = self.link.gone(End::Sender) {
-            return Err(gone);
+        let fits = len <= longest(self.capacity)
+            && place.end <= self.capacity
+            && self.fits(place.end - at)
+            && !self.link.is_gone(End::Sender);
+        if fits {
+            self.put(message, at, place);
+            self.finish()
+        } else {
+            self.send_slowly(message, wait)
         }
-        if len > longest(self.capacity) || place.end > self.capacity || !self.fits(place.end - at) {
-            return self.send_slowly(message, wait);
-        }
-        self.put(message, at, place);
-        self.finish()
     }
 
     /// Whether a record of `size` bytes fits now, with room for one more header behind it.
@@ -141,6 +143,8 @@ impl Sender {
         own.copy_in(bytes(self.ring + place.payload), message);
         own.publish(bytes(self.ring + at), header(message.len() as u64));
         self.head += place.end - at;
+        // The header after the next one: its line was the peer's a lap ago.
+        own.expect_write(bytes(self.ring + ((place.end + LINE) & (self.capacity - 1))));
     }
 
     /// Wakes the peer. Only if it died in its sleep the message, which nobody will receive, is an error:
@@ -162,6 +166,9 @@ impl Sender {
         let (real, limit) = (message.len(), self.longest());
         if real > limit {
             return Err(Error::MessageTooLong { real, limit });
+        }
+        if let Some(gone) = self.link.gone(End::Sender) {
+            return Err(gone);
         }
         let len = real as u64;
         let mut at = self.head & (self.capacity - 1);
@@ -222,7 +229,7 @@ impl Sender {
         self.broken = what;
         match what {
             None => Ok(false),
-            Some(what) => Err(Error::Corrupt { name: PEER.to_owned(), what }),
+            Some(what) => Err(super::corrupt(what)),
         }
     }
 
@@ -244,9 +251,9 @@ impl Sender {
     /// One `poll(2)` that does not wait, unless it is known already.
     #[must_use]
     pub fn is_closed(&self) -> bool {
-        self.link.gone(End::Sender).is_some() || {
+        self.link.is_gone(End::Sender) || {
             self.link.look();
-            self.link.gone(End::Sender).is_some()
+            self.link.is_gone(End::Sender)
         }
     }
 

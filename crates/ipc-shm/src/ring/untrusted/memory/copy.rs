@@ -53,7 +53,7 @@ pub(super) unsafe fn copy_in(from: NonNull<u8>, to: NonNull<u8>, len: usize) {
 const PIECE: usize = 16;
 type Piece = [u8; PIECE];
 
-/// Copies at least one piece; the last one may cover some bytes for the second time.
+/// Copies at least one piece; the first one may cover some bytes for the second time.
 ///
 /// # Safety
 /// - `len` is at least [`PIECE`].
@@ -66,9 +66,10 @@ unsafe fn in_pieces(
     len: usize,
     load: unsafe fn(NonNull<Piece>) -> Piece,
 ) {
-    let mut at = 0;
+    // The end first: the line of a header is left to the other side until the last moment.
+    let mut end = len;
     loop {
-        let here = at.min(len - PIECE);
+        let here = end.saturating_sub(PIECE);
         // SAFETY: `here` is at least a piece before the end.
         let source = unsafe { from.add(here) };
         // SAFETY: as above, and the caller promises that it can be loaded.
@@ -77,10 +78,10 @@ unsafe fn in_pieces(
         let place = unsafe { to.add(here) };
         // SAFETY: as above; bytes need no alignment.
         unsafe { place.cast::<Piece>().write(piece) };
-        at += PIECE;
-        if at >= len {
+        if here == 0 {
             return;
         }
+        end = here;
     }
 }
 
