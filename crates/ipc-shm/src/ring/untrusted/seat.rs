@@ -29,8 +29,8 @@ pub(super) struct Seat {
     state: u64,
     /// The peer's state word when we last woke it: each announcement is answered once.
     rung: u64,
-    /// Waits since something was found. A peer can make every wait end at once, for nothing; from the second
-    /// on each looks at the deadline first.
+    /// Waits of this call so far. A peer can make every wait end at once, for nothing; from the second on each
+    /// looks at the deadline first, and one that is not to wait at all is over.
     fruitless: u32,
     spin: Spin,
     /// The descriptor for other loops, and proof that somebody may be waiting there.
@@ -74,8 +74,24 @@ impl Seat {
     /// Waits until `ready()`. After `Ok` the caller looks itself, and may come again.
     #[cold]
     pub(super) fn wait(&mut self, link: &Link, wait: Wait, ready: impl Fn() -> bool) -> Result<()> {
-        let Wait::Until(deadline) = wait else { return self.look_once(link, ready) };
         self.fruitless = self.fruitless.saturating_add(1);
+        let waited = match wait {
+            Wait::No => self.look_once(link, ready),
+            Wait::Until(deadline) => self.wait_until(link, deadline, ready),
+        };
+        if waited.is_err() {
+            // The call ends with this.
+            self.fruitless = 0;
+        }
+        waited
+    }
+
+    fn wait_until(
+        &mut self,
+        link: &Link,
+        deadline: Deadline,
+        ready: impl Fn() -> bool,
+    ) -> Result<()> {
         if self.fruitless > 1 {
             self.check(link, deadline)?;
         }
@@ -139,6 +155,13 @@ impl Seat {
 
     /// The `try_` form: looks, but does not wait.
     fn look_once(&mut self, link: &Link, ready: impl Fn() -> bool) -> Result<()> {
+        if self.fruitless > 1 {
+            if self.ready.is_some() {
+                // Whoever polls the descriptor looks again.
+                link.nudge(self.end);
+            }
+            return Err(link.gone(self.end).unwrap_or(Error::WouldBlock));
+        }
         let now = Instant::now();
         if self.asked.is_none_or(|before| now.duration_since(before) >= ASK) {
             self.asked = Some(now);
