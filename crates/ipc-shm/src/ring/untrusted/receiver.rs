@@ -200,6 +200,7 @@ impl Receiver {
                 if len <= longest(self.capacity) && self.broken.is_none() {
                     let place = Place::new(at, len);
                     if place.end <= self.capacity {
+                        self.seat.found();
                         return Ok(Found { len: bytes(len), place, at });
                     }
                 }
@@ -233,7 +234,6 @@ impl Receiver {
     fn take(&mut self, found: Found, to: &mut [u8]) {
         self.link.foreign.copy_out(bytes(self.ring + found.place.payload), to);
         self.batch = self.batch.saturating_add(1);
-        self.seat.found();
         self.advance(found.place.end - found.at);
     }
 
