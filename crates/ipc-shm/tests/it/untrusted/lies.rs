@@ -299,6 +299,11 @@ fn a_flood_on_the_socket() {
             }
             stop.store(true, Ordering::Relaxed);
         });
+        // Full, with nobody writing any more.
+        let flags = rustix::net::SendFlags::DONTWAIT | rustix::net::SendFlags::NOSIGNAL;
+        while rustix::net::send(&rogue.socket, &[b's'; 64], flags).is_ok() {}
+        let none = receiver.recv_timeout(Duration::from_millis(2));
+        assert!(matches!(none, Err(Error::TimedOut)), "{none:?}");
         for _ in 0..8 {
             // Refused by the kernel, or thrown away by it.
             rogue::send(&rogue.socket, b"r", &[rogue.socket.as_fd(); 200]);

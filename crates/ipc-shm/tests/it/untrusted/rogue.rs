@@ -56,9 +56,13 @@ pub(crate) fn send(socket: impl AsFd, bytes: &[u8], fds: &[BorrowedFd<'_>]) {
     if !fds.is_empty() {
         assert!(ancillary.push(SendAncillaryMessage::ScmRights(fds)));
     }
-    // A victim that refuses may have hung up already.
-    let _ =
-        rustix::net::sendmsg(socket, &[IoSlice::new(bytes)], &mut ancillary, SendFlags::NOSIGNAL);
+    // A victim that refuses may have hung up already, and one that is flooded has no room.
+    let _ = rustix::net::sendmsg(
+        socket,
+        &[IoSlice::new(bytes)],
+        &mut ancillary,
+        SendFlags::NOSIGNAL | SendFlags::DONTWAIT,
+    );
 }
 
 /// A hello and the descriptor that came with it; `None` if the other side hung up instead.
