@@ -13,6 +13,7 @@ mod death;
 mod handles;
 mod lies;
 mod scribble;
+mod steps;
 mod types;
 mod users;
 mod waits;
