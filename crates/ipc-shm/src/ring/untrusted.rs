@@ -116,8 +116,11 @@ pub fn accept(socket: OwnedFd) -> Result<(Sender, Receiver)> {
     Options::new().accept(socket)
 }
 
-/// What the peer wrote makes no sense.
+/// What the peer wrote makes no sense, and `broken` remembers it: that is told once.
 #[cold]
-fn corrupt(what: &'static str) -> Error {
+fn corrupt(broken: &mut Option<&'static str>, what: &'static str) -> Error {
+    if broken.replace(what).is_none() {
+        crate::log::warn(format_args!("an untrusted peer wrote what cannot be: {what}"));
+    }
     Error::Corrupt { name: PEER.to_owned(), what }
 }

@@ -211,23 +211,22 @@ impl Receiver {
 
     #[cold]
     fn not_found(&mut self, said: Said, at: u64, wait: Wait) -> Result<()> {
-        let what = match said {
-            _ if self.broken.is_some() => self.broken,
-            Said::Nothing => {
+        let what = match (self.broken, said) {
+            (Some(what), _) => what,
+            (None, Said::Nothing) => {
                 self.back_off(wait);
                 let (foreign, next) = (&self.link.foreign, bytes(self.ring + at));
                 return self.seat.wait(&self.link, wait, || foreign.load(next) != 0);
             }
             // At the start it would lead nowhere: so at most one pad comes before a message.
-            Said::Pad if at != 0 => {
+            (None, Said::Pad) if at != 0 => {
                 self.advance(self.capacity - at);
                 return Ok(());
             }
-            Said::Pad | Said::Nonsense => Some("its header is none that we write"),
-            Said::Message(_) => Some("its message is longer than the ring"),
+            (None, Said::Pad | Said::Nonsense) => "its header is none that we write",
+            (None, Said::Message(_)) => "its message is longer than the ring",
         };
-        self.broken = what;
-        Err(super::corrupt(what.unwrap_or_default()))
+        Err(super::corrupt(&mut self.broken, what))
     }
 
     #[inline]

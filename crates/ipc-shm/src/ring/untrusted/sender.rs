@@ -226,10 +226,9 @@ impl Sender {
             self.tail = said;
             return Ok(true);
         };
-        self.broken = what;
         match what {
             None => Ok(false),
-            Some(what) => Err(super::corrupt(what)),
+            Some(what) => Err(super::corrupt(&mut self.broken, what)),
         }
     }
 
