@@ -2,6 +2,7 @@
 
 mod ring;
 mod ring_more;
+mod untrusted;
 
 use std::process::ExitCode;
 
@@ -11,8 +12,12 @@ fn main() -> ExitCode {
     if ring_more::is_victim() {
         return ring_more::victim();
     }
+    if untrusted::death::is_victim() {
+        return untrusted::death::victim();
+    }
     bench::main("ipc-shm", |bench| {
         ring::cases(bench);
         ring_more::cases(bench);
+        untrusted::cases(bench);
     })
 }

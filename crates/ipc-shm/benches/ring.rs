@@ -98,7 +98,7 @@ impl Drop for Named {
     }
 }
 
-fn round_trip(size: usize, wait: Wait) -> Pair {
+pub(super) fn round_trip(size: usize, wait: Wait) -> Pair {
     let (there, back) = (Named::new(size, wait), Named::new(size, wait));
     let (there_too, back_too) = (Rc::clone(&there), Rc::clone(&back));
     let mut near: Option<(Sender, Receiver)> = None;
@@ -127,7 +127,7 @@ fn round_trip(size: usize, wait: Wait) -> Pair {
     )
 }
 
-fn one_way(size: usize, wait: Wait) -> Pair {
+pub(super) fn one_way(size: usize, wait: Wait) -> Pair {
     let ring = Named::new(size, wait);
     let ring_too = Rc::clone(&ring);
     let mut near: Option<Receiver> = None;

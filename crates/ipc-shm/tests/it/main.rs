@@ -1,3 +1,4 @@
 //! What ipc-shm promises, one file a behaviour.
 
 mod ready;
+mod untrusted;
