@@ -19,8 +19,11 @@ pub(super) fn enter() -> Result<(), Fault> {
     if forked() { Err(Fault::Forked) } else { Ok(()) }
 }
 
-/// Looks at no lock: in a forked child another thread's copy may hold it for ever.
-fn forked() -> bool {
+/// Whether this process was forked from one that used segments. It looks at no lock: in a forked child
+/// another thread's copy may hold it for ever.
+#[must_use]
+#[inline]
+pub fn forked() -> bool {
     MARK.get().is_some_and(ForkMark::forked)
 }
 
