@@ -14,17 +14,17 @@ mod fault;
 mod header;
 mod map;
 mod memory;
+mod named;
 mod over;
 mod place;
 mod registry;
 
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::ptr::NonNull;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use rustix::fs::OFlags;
-use rustix::io::{pread, retry_on_intr};
 
 use crate::life::{Membership, table};
 use crate::safe::ShmSafe;
@@ -35,11 +35,7 @@ pub(crate) use map::Map;
 pub use memory::Anonymous;
 use memory::{AttachLock, read_header, reopen, reserve};
 pub use place::At;
-use place::Draft;
-pub use registry::forked;
-
-/// How often an open-or-create starts again because the name came and went.
-const TURNS: usize = 1000;
+pub use registry::{enter, forked};
 
 /// Who may use a segment, and whose segments are accepted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,13 +44,11 @@ pub struct Access {
     pub mode: u32,
     /// Owners that are accepted besides our effective user and root.
     pub owners: Vec<u32>,
-    /// Whether the segment keeps a descriptor: see [`Segment::file`].
-    pub keep: bool,
 }
 
 impl Default for Access {
     fn default() -> Self {
-        Self { mode: 0o600, owners: Vec::new(), keep: false }
+        Self { mode: 0o600, owners: Vec::new() }
     }
 }
 
@@ -69,7 +63,6 @@ struct Inner {
     // Before the map: the keeper lets go of it first.
     membership: Membership,
     map: Arc<Map>,
-    file: Option<OwnedFd>,
 }
 
 impl Segment {
@@ -83,14 +76,7 @@ impl Segment {
         access: &Access,
         init: impl FnOnce(&Self),
     ) -> Result<Self, Fault> {
-        registry::enter()?;
-        let at = at.into();
-        let draft = Draft::new(&at, access.mode)?;
-        let kept = if access.keep { Some(again(&draft.file)?) } else { None };
-        let segment = Self::fill(&draft.file, Header::new(spec)?, kept)?;
-        init(&segment);
-        draft.publish(&at)?;
-        Ok(segment)
+        Self::create_with_file(&at.into(), spec, access, init).map(|(segment, _)| segment)
     }
 
     /// Opens a segment that exists.
@@ -98,45 +84,7 @@ impl Segment {
     /// # Errors
     /// `NotFound`, or what is wrong with it: type, owner, mode, size, header, in this order.
     pub fn open(at: impl Into<At>, spec: &Spec, access: &Access) -> Result<Self, Fault> {
-        registry::enter()?;
-        let at = at.into();
-        for _ in 0..TURNS {
-            let file = at.open(access, OFlags::RDWR)?;
-            let header = read_header(&file, spec)?;
-            let lock = AttachLock::take(file.as_fd())?;
-            let map = Map::new(file.as_fd(), header).map_err(Fault::of("map the segment"))?;
-            if map.control().retired.load(Ordering::Acquire) != 0 {
-                // Who replaces it holds the lock until the name is gone, or died before.
-                at.unlink_this(&file)?;
-                continue;
-            }
-            let kept = if access.keep { Some(again(&file)?) } else { None };
-            let segment = Self::join(map, kept)?;
-            drop(lock);
-            return Ok(segment);
-        }
-        Err(Fault::Contended)
-    }
-
-    /// Opens a segment that exists for looking only: its file, to be mapped by the caller, and what its
-    /// header says. Nobody sees that somebody looks.
-    ///
-    /// # Errors
-    /// As [`open`](Self::open).
-    pub fn look(
-        at: impl Into<At>,
-        spec: &Spec,
-        access: &Access,
-    ) -> Result<(OwnedFd, Header), Fault> {
-        registry::enter()?;
-        let file = at.into().open(access, OFlags::RDONLY)?;
-        let header = read_header(&file, spec)?;
-        let mut retired = [0; 4];
-        let read = retry_on_intr(|| pread(&file, &mut retired, HEADER as u64));
-        match read.map_err(Fault::of("read the header"))? {
-            4 if retired == [0; 4] => Ok((file, header)),
-            _ => Err(Fault::NotFound),
-        }
+        Self::open_with_file(&at.into(), spec, access).map(|(segment, _)| segment)
     }
 
     /// Opens the segment, or makes it if there is none.
@@ -149,18 +97,8 @@ impl Segment {
         access: &Access,
         init: impl Fn(&Self),
     ) -> Result<Self, Fault> {
-        let at = &at.into();
-        for _ in 0..TURNS {
-            match Self::open(at, spec, access) {
-                Err(Fault::NotFound) => {}
-                opened => return opened,
-            }
-            match Self::create(at, spec, access, &init) {
-                Err(Fault::AlreadyExists) => {}
-                created => return created,
-            }
-        }
-        Err(Fault::Contended)
+        Self::open_or_create_with_file(&at.into(), spec, spec, access, init)
+            .map(|(segment, _)| segment)
     }
 
     /// Makes a segment; one of this name in which nobody lives any more is replaced.
@@ -173,18 +111,7 @@ impl Segment {
         access: &Access,
         init: impl Fn(&Self),
     ) -> Result<Self, Fault> {
-        let at = &at.into();
-        for _ in 0..TURNS {
-            match Self::create(at, spec, access, &init) {
-                Err(Fault::AlreadyExists) => {}
-                created => return created,
-            }
-            match retire(at, spec, access) {
-                Ok(()) | Err(Fault::NotFound) => {}
-                Err(fault) => return Err(fault),
-            }
-        }
-        Err(Fault::Contended)
+        Self::replace_stale_with_file(&at.into(), spec, access, init).map(|(segment, _)| segment)
     }
 
     /// Removes the name. Who lives in the segment goes on; the memory goes with the last.
@@ -222,7 +149,7 @@ impl Segment {
             header = Header::new(&Spec { body: whole - header.body_offset, ..*spec })?;
         }
         let file = how.create()?;
-        let segment = Self::fill(&file, header, None)?;
+        let segment = Self::fill(&file, header)?;
         how.seal(&file)?;
         init(&segment);
         Ok((segment, file))
@@ -240,7 +167,7 @@ impl Segment {
         let header = read_header(&own, spec)?;
         let lock = AttachLock::take(own.as_fd())?;
         let map = Map::new(own.as_fd(), header).map_err(Fault::of("map the segment"))?;
-        let segment = Self::join(map, None)?;
+        let segment = Self::join(map)?;
         drop(lock);
         Ok(segment)
     }
@@ -281,12 +208,6 @@ impl Segment {
         (self.0.map.base(), self.0.map.header().total())
     }
 
-    /// Its file, if [`Access::keep`] asked for that.
-    #[must_use]
-    pub fn file(&self) -> Option<BorrowedFd<'_>> {
-        self.0.file.as_ref().map(AsFd::as_fd)
-    }
-
     /// The place of a `T`, `offset` bytes into the body; none if it does not fit or is not aligned.
     #[must_use]
     pub fn get<T: ShmSafe>(&self, offset: usize) -> Option<NonNull<T>> {
@@ -315,23 +236,23 @@ impl Segment {
     }
 
     /// Reserves the memory of a new segment, which nobody else can reach yet, and lives in it.
-    fn fill(file: &OwnedFd, header: Header, kept: Option<OwnedFd>) -> Result<Self, Fault> {
+    fn fill(file: &OwnedFd, header: Header) -> Result<Self, Fault> {
         reserve(file, header.total() as u64)?;
         let map = Map::new(file.as_fd(), header).map_err(Fault::of("map the segment"))?;
         map.write_header_without_magic();
         map.publish();
-        Self::join(map, kept)
+        Self::join(map)
     }
 
     /// The caller holds the attach lock, or nobody else can reach the segment.
-    fn join(map: Map, file: Option<OwnedFd>) -> Result<Self, Fault> {
+    fn join(map: Map) -> Result<Self, Fault> {
         let map = Arc::new(map);
         if map.control().boot.load(Ordering::Acquire) != memory::boot() {
             table::bury_all(&map);
             map.control().boot.store(memory::boot(), Ordering::Release);
         }
         let membership = Membership::attach(Arc::clone(&map))?;
-        let inner = Arc::new(Inner { membership, map, file });
+        let inner = Arc::new(Inner { membership, map });
         registry::insert(inner.map.range(), &inner);
         Ok(Self(inner))
     }
@@ -346,25 +267,4 @@ impl Drop for Inner {
             std::mem::forget(Arc::clone(&self.map));
         }
     }
-}
-
-/// A second descriptor of the same description.
-fn again(file: &OwnedFd) -> Result<OwnedFd, Fault> {
-    rustix::io::fcntl_dupfd_cloexec(file, 3).map_err(Fault::of("keep the descriptor"))
-}
-
-/// Takes the name away from a segment in which nobody lives.
-fn retire(at: &At, spec: &Spec, access: &Access) -> Result<(), Fault> {
-    let file = at.open(access, OFlags::RDWR)?;
-    let any_body = Spec { body: 0, ..*spec };
-    let header = read_header(&file, &any_body)?;
-    let _lock = AttachLock::take(file.as_fd())?;
-    let map = Map::new(file.as_fd(), header).map_err(Fault::of("map the segment"))?;
-    let boot = map.control().boot.load(Ordering::Acquire);
-    if boot == memory::boot() && table::anybody(&map) {
-        return Err(Fault::AlreadyExists);
-    }
-    // An opener that has it open already must not move in: it looks at this under the lock.
-    map.control().retired.store(1, Ordering::Release);
-    at.unlink_this(&file)
 }

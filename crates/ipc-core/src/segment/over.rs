@@ -6,19 +6,28 @@
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::atomic::Ordering;
 
+use rustix::fs::OFlags;
+
 use super::header::{BUILDING, HEADER};
 use super::memory::{AttachLock, read_start, reserve};
-use super::{Fault, Header, Map, Segment, Spec, registry};
+use super::place::At;
+use super::{Access, Fault, Header, Map, Segment, Spec, registry};
 
 impl Segment {
-    /// Opens the segment that fills `file`, or lays one into it if it begins with 64 zeroes; then
-    /// all its memory is zeroed before `init`. `file` is a description of the caller's own, opened
-    /// for reading and writing, whose type and owner were checked.
+    /// Opens the segment that fills the file at `at`, or lays one into it if it begins with 64 zeroes;
+    /// then all its memory is zeroed before `init`. Nobody removes or replaces such a segment but who made
+    /// the file.
     ///
     /// # Errors
     /// As [`open`](Self::open), `Truncated` (too small for what `spec` says), `NoSpace`.
-    pub fn over(file: OwnedFd, spec: &Spec, init: impl FnOnce(&Self)) -> Result<Self, Fault> {
+    pub fn over(
+        at: &At,
+        spec: &Spec,
+        access: &Access,
+        init: impl FnOnce(&Self),
+    ) -> Result<(Self, OwnedFd), Fault> {
         registry::enter()?;
+        let file = at.open(access, OFlags::RDWR)?;
         let lock = AttachLock::take(file.as_fd())?;
         let (bytes, size) = read_start(&file)?;
         let building = bytes[..8] == BUILDING.to_le_bytes();
@@ -28,10 +37,10 @@ impl Segment {
         } else {
             let header = Header::decode(&bytes, size, spec)?;
             let map = Map::new(file.as_fd(), header).map_err(Fault::of("map the segment"))?;
-            Self::join(map, None)?
+            Self::join(map)?
         };
         drop(lock);
-        Ok(segment)
+        Ok((segment, file))
     }
 }
 
@@ -52,7 +61,7 @@ fn build(
     map.control().magic.store(BUILDING, Ordering::Release);
     map.write_header_without_magic();
     map.zero();
-    let segment = Segment::join(map, None)?;
+    let segment = Segment::join(map)?;
     init(&segment);
     segment.0.map.publish();
     Ok(segment)
