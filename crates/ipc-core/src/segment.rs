@@ -63,7 +63,11 @@ struct Inner {
     // Before the map: the keeper lets go of it first.
     membership: Membership,
     map: Arc<Map>,
+    _keep: Option<Keep>,
 }
+
+/// What goes with a segment.
+pub type Keep = Box<dyn std::any::Any + Send + Sync>;
 
 impl Segment {
     /// Makes a segment: all zeroes, then as `init` leaves it, then it has its name.
@@ -167,7 +171,7 @@ impl Segment {
         let header = read_header(&own, spec)?;
         let lock = AttachLock::take(own.as_fd())?;
         let map = Map::new(own.as_fd(), header).map_err(Fault::of("map the segment"))?;
-        let segment = Self::join(map)?;
+        let segment = Self::join(map, None)?;
         drop(lock);
         Ok(segment)
     }
@@ -241,18 +245,18 @@ impl Segment {
         let map = Map::new(file.as_fd(), header).map_err(Fault::of("map the segment"))?;
         map.write_header_without_magic();
         map.publish();
-        Self::join(map)
+        Self::join(map, None)
     }
 
     /// The caller holds the attach lock, or nobody else can reach the segment.
-    fn join(map: Map) -> Result<Self, Fault> {
+    fn join(map: Map, keep: Option<Keep>) -> Result<Self, Fault> {
         let map = Arc::new(map);
         if map.control().boot.load(Ordering::Acquire) != memory::boot() {
             table::bury_all(&map);
             map.control().boot.store(memory::boot(), Ordering::Release);
         }
         let membership = Membership::attach(Arc::clone(&map))?;
-        let inner = Arc::new(Inner { membership, map });
+        let inner = Arc::new(Inner { membership, map, _keep: keep });
         registry::insert(inner.map.range(), &inner);
         Ok(Self(inner))
     }

@@ -5,6 +5,9 @@
 #[cfg(not(all(target_os = "linux", target_pointer_width = "64", target_endian = "little")))]
 compile_error!("ipc-shm is for 64-bit little-endian Linux");
 
+pub mod ring;
+
+mod atomic;
 #[cfg(not(loom))]
 mod canceller;
 #[cfg(not(loom))]
@@ -19,6 +22,8 @@ mod log;
 mod named;
 #[cfg(not(loom))]
 mod segment;
+#[cfg(not(loom))]
+mod wait;
 
 #[cfg(not(loom))]
 pub use canceller::Canceller;
@@ -32,3 +37,5 @@ pub use ipc_core::safe::ShmSafe;
 pub use ipc_core::shm_safe;
 #[cfg(not(loom))]
 pub use segment::{Cell, Huge, Key, Sealed, Segment, SegmentOptions, SysvSegment, SysvStat};
+#[cfg(not(loom))]
+pub use wait::Wait;

@@ -81,8 +81,6 @@ pub struct Segment {
     name: String,
     read_only: bool,
     source: Source,
-    #[cfg(feature = "shared_memory")]
-    kept: Option<shmem::Kept>,
 }
 
 /// Whether others may cut the memory off.
@@ -232,8 +230,6 @@ impl Segment {
             name: name.to_owned(),
             read_only: options.read_only,
             source,
-            #[cfg(feature = "shared_memory")]
-            kept: None,
         };
         advice::apply(options, name, base, len)?;
         Ok(segment)

@@ -49,7 +49,7 @@ impl Segment {
                 at.unlink_this(&file)?;
                 continue;
             }
-            let segment = Self::join(map)?;
+            let segment = Self::join(map, None)?;
             drop(lock);
             return Ok((segment, file));
         }

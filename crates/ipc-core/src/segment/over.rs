@@ -11,12 +11,12 @@ use rustix::fs::OFlags;
 use super::header::{BUILDING, HEADER};
 use super::memory::{AttachLock, read_start, reserve};
 use super::place::At;
-use super::{Access, Fault, Header, Map, Segment, Spec, registry};
+use super::{Access, Fault, Header, Keep, Map, Segment, Spec, registry};
 
 impl Segment {
     /// Opens the segment that fills the file at `at`, or lays one into it if it begins with 64 zeroes;
     /// then all its memory is zeroed before `init`. Nobody removes or replaces such a segment but who made
-    /// the file.
+    /// the file. `keep` is dropped with the last clone, in a forked child too.
     ///
     /// # Errors
     /// As [`open`](Self::open), `Truncated` (too small for what `spec` says), `NoSpace`.
@@ -24,6 +24,7 @@ impl Segment {
         at: &At,
         spec: &Spec,
         access: &Access,
+        keep: Keep,
         init: impl FnOnce(&Self),
     ) -> Result<(Self, OwnedFd), Fault> {
         registry::enter()?;
@@ -33,11 +34,11 @@ impl Segment {
         let building = bytes[..8] == BUILDING.to_le_bytes();
         let fresh = building || bytes == [0; HEADER];
         let segment = if fresh {
-            build(&file, spec, size, init)?
+            build(&file, spec, size, keep, init)?
         } else {
             let header = Header::decode(&bytes, size, spec)?;
             let map = Map::new(file.as_fd(), header).map_err(Fault::of("map the segment"))?;
-            Self::join(map)?
+            Self::join(map, Some(keep))?
         };
         drop(lock);
         Ok((segment, file))
@@ -48,6 +49,7 @@ fn build(
     file: &OwnedFd,
     spec: &Spec,
     size: u64,
+    keep: Keep,
     init: impl FnOnce(&Segment),
 ) -> Result<Segment, Fault> {
     let least = Header::new(spec)?;
@@ -61,7 +63,7 @@ fn build(
     map.control().magic.store(BUILDING, Ordering::Release);
     map.write_header_without_magic();
     map.zero();
-    let segment = Segment::join(map)?;
+    let segment = Segment::join(map, Some(keep))?;
     init(&segment);
     segment.0.map.publish();
     Ok(segment)

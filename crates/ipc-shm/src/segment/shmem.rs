@@ -18,7 +18,7 @@ use crate::named::check;
 
 /// A `Shmem` that goes with what lives in it, as its owner flag says; but not in a forked child, which
 /// would take the parent's name away.
-pub(crate) struct Kept(ManuallyDrop<Shmem>);
+struct Kept(ManuallyDrop<Shmem>);
 
 // SAFETY: its mapping, descriptor and name belong to the process. It is only kept and dropped here.
 unsafe impl Send for Kept {}
@@ -34,18 +34,18 @@ impl Drop for Kept {
     }
 }
 
-/// Opens or lays what `spec` says into the memory of a `Shmem`.
+/// Opens or lays what `spec` says into the memory of a `Shmem`, which goes with the segment.
 pub(crate) fn over(
     shmem: Shmem,
     spec: &Spec,
     access: &Access,
     init: impl FnOnce(&Core),
-) -> Result<(Core, OwnedFd, Kept)> {
+) -> Result<(Core, OwnedFd)> {
     let name = shmem.get_os_id().to_owned();
     let start = shmem.as_ptr().addr();
-    let kept = Kept(ManuallyDrop::new(shmem));
+    let keep = Box::new(Kept(ManuallyDrop::new(shmem)));
     let at = At::from(&check(&name)?);
-    let (core, file) = Core::over(&at, spec, access, init)
+    let (core, file) = Core::over(&at, spec, access, keep, init)
         .map_err(|fault| Error::segment("open shared memory", &name, fault))?;
     // The name may mean another file by now.
     let stat = fstat(&file).map_err(|errno| Error::os("look at shared memory", &name, errno))?;
@@ -53,7 +53,7 @@ pub(crate) fn over(
     if mapped_at(start) != Some((device, stat.st_ino)) {
         return Err(Error::NotFound { name });
     }
-    Ok((core, file, kept))
+    Ok((core, file))
 }
 
 /// The file that is mapped at an address: its device as in `/proc/self/maps`, and its inode.
@@ -97,9 +97,7 @@ impl TryFrom<Shmem> for Segment {
         let options = SegmentOptions::new();
         let name = shmem.get_os_id().to_owned();
         let spec = options.spec()?;
-        let (core, file, kept) = over(shmem, &spec, &options.place.access, |_| {})?;
-        let mut segment = Self::new(&options, &name, Hold::Living(core), file, Source::Name)?;
-        segment.kept = Some(kept);
-        Ok(segment)
+        let (core, file) = over(shmem, &spec, &options.place.access, |_| {})?;
+        Self::new(&options, &name, Hold::Living(core), file, Source::Name)
     }
 }
