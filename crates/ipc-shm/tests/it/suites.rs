@@ -1,0 +1,1 @@
+//! Properties of other test suites, shown with our own calls.
