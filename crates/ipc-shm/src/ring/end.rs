@@ -153,6 +153,11 @@ impl End {
         waited.map_err(|ended| self.ended(ended))
     }
 
+    /// How often it is worth to look before [waiting](Self::wait).
+    pub(super) fn polls(&self) -> u32 {
+        self.waiter.polls()
+    }
+
     #[cold]
     fn ended(&self, ended: Ended) -> Error {
         match ended {

@@ -24,17 +24,14 @@ pub struct Receiver {
     rx: Rx,
     /// Messages since the ring was last found empty.
     streak: u32,
-    /// Times that the ring was found empty.
-    empties: u32,
+    /// How often to look before anything else is done about an empty ring.
+    polls: u32,
 }
 
 /// After so many messages in a row the sender is taken to be streaming.
 const STREAMING: u32 = 4;
 /// `pause`s that leave the line of the next record to a streaming sender, so that it fills several.
 const BACK_OFF: u32 = 40;
-/// One empty ring in so many is taken for a stream: how a stream of single messages becomes one.
-const TRY: u32 = 256;
-
 impl Receiver {
     /// Makes a new ring for 64 KiB and takes its receiving end: see [`Options`].
     ///
@@ -78,7 +75,8 @@ impl Receiver {
 
     pub(super) fn join(end: End) -> Result<Self> {
         let rx = Rx::find(&end.memory).map_err(|corrupt| end.corrupt(corrupt))?;
-        Ok(Self { end, rx, streak: 0, empties: 0 })
+        let polls = end.polls();
+        Ok(Self { end, rx, streak: 0, polls })
     }
 
     /// Receives a message into `into` and tells its length. It waits while there is none.
@@ -265,20 +263,7 @@ impl Receiver {
 
     #[inline]
     fn recv_into_until(&mut self, into: &mut [u8], until: Until) -> Result<usize> {
-        // All of the fast path in one branch: what a call returned would go through memory.
-        if let Some(place) = self.message_now() {
-            if let Some(bytes) = into.get_mut(..place.len) {
-                self.end.memory.read(place, bytes);
-                self.take(place);
-                return Ok(place.len);
-            }
-        }
-        self.recv_slowly(into, until)
-    }
-
-    #[inline(never)]
-    fn recv_slowly(&mut self, into: &mut [u8], until: Until) -> Result<usize> {
-        let place = self.wait_for_next(until)?;
+        let place = self.next(until)?;
         let Some(bytes) = into.get_mut(..place.len) else {
             return Err(Error::BufferTooShort { len: into.len(), needed: place.len });
         };
@@ -301,41 +286,50 @@ impl Receiver {
         Ok(Peek::new(self, place))
     }
 
-    /// The next message, if there is one and nothing else must be looked at first.
-    #[inline]
-    fn message_now(&self) -> Option<Place> {
-        self.end.memory.me().and_then(|_| self.rx.message(&self.end.memory))
-    }
-
-    /// The next message.
+    /// The next message. What a short wait needs is all here: what a call returned would go through
+    /// memory, which a message in a hurry notices.
     #[inline]
     fn next(&mut self, until: Until) -> Result<Place> {
-        match self.message_now() {
-            Some(place) => Ok(place),
-            None => self.wait_for_next(until),
+        let mut polls = 0;
+        loop {
+            if self.end.memory.me().is_some() {
+                if let Some(place) = self.rx.message(&self.end.memory) {
+                    return Ok(place);
+                }
+            }
+            if until != Until::No && polls < self.polls && self.streak < STREAMING {
+                polls += 1;
+                self.streak = 0;
+                std::hint::spin_loop();
+            } else {
+                self.await_message(until)?;
+            }
         }
     }
 
-    fn wait_for_next(&mut self, until: Until) -> Result<Place> {
+    /// Waits until there may be a message.
+    #[cold]
+    fn await_message(&mut self, until: Until) -> Result<()> {
         if self.end.memory.me().is_none() {
             return Err(self.end.not_owner());
         }
-        self.empties = self.empties.wrapping_add(1);
-        if until != Until::No && (self.streak >= STREAMING || self.empties % TRY == 0) {
+        let streaming = self.streak >= STREAMING;
+        self.streak = 0;
+        if until != Until::No && streaming {
             for _ in 0..BACK_OFF {
                 std::hint::spin_loop();
             }
+            return Ok(());
         }
-        self.streak = 0;
-        loop {
-            match self.rx.next(&self.end.memory) {
-                Ok(Some(place)) => return Ok(place),
-                Ok(None) => {
-                    let rx = &self.rx;
-                    self.end.wait(until, |memory| rx.ready(memory))?;
-                }
-                Err(corrupt) => return Err(self.end.corrupt(corrupt)),
+        match self.rx.next(&self.end.memory) {
+            Ok(Some(_)) => Ok(()),
+            Ok(None) => {
+                let rx = &self.rx;
+                let waited = self.end.wait(until, |memory| rx.ready(memory));
+                self.polls = self.end.polls();
+                waited
             }
+            Err(corrupt) => Err(self.end.corrupt(corrupt)),
         }
     }
 
