@@ -79,8 +79,10 @@ fn fill_hole(info: *const siginfo_t) -> bool {
     if code != BUS_ADRERR {
         return false;
     }
-    // SAFETY: see above; with this code it holds an address.
-    let address = unsafe { (*info).si_addr() }.addr();
+    // SAFETY: see above.
+    let info = unsafe { &*info };
+    // SAFETY: with this code it holds an address.
+    let address = unsafe { info.si_addr() }.addr();
     let Some(found) = table::find(address) else { return false };
     let page = PAGE.load(Ordering::Relaxed);
     let at = ptr::without_provenance_mut::<c_void>(address & !(page - 1));

@@ -112,10 +112,11 @@ pub(super) unsafe fn copy(from: *const u8, to: *mut u8, len: usize) {
         unsafe { bytes(from, to, head) };
         done = head;
         while len - done >= 8 {
+            let (from, to) = (from.wrapping_add(done).cast::<u64>(), to.wrapping_add(done).cast());
             // SAFETY: inside `len` bytes, aligned by the head.
-            let word = unsafe { from.add(done).cast::<u64>().read_volatile() };
+            let word = unsafe { from.read_volatile() };
             // SAFETY: inside `len` bytes, aligned as `from` is.
-            unsafe { to.add(done).cast::<u64>().write_volatile(word) };
+            unsafe { to.write_volatile(word) };
             done += 8;
         }
     }
@@ -128,10 +129,11 @@ pub(super) unsafe fn copy(from: *const u8, to: *mut u8, len: usize) {
 #[inline]
 unsafe fn bytes(from: *const u8, to: *mut u8, len: usize) {
     for index in 0..len {
+        let (from, to) = (from.wrapping_add(index), to.wrapping_add(index));
         // SAFETY: inside `len` bytes.
-        let byte = unsafe { from.add(index).read_volatile() };
+        let byte = unsafe { from.read_volatile() };
         // SAFETY: inside `len` bytes.
-        unsafe { to.add(index).write_volatile(byte) };
+        unsafe { to.write_volatile(byte) };
     }
 }
 

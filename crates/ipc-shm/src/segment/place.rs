@@ -116,11 +116,8 @@ pub(super) fn value_from<T: ShmSafe, E>(
 ) -> Result<T, E> {
     let mut value = MaybeUninit::<T>::zeroed();
     let bytes = value.as_mut_ptr().cast::<u8>();
+    #[expect(clippy::disallowed_methods, reason = "bytes of a local, not of shared memory")]
     // SAFETY: so many bytes are there, initialised (zeroes), and borrowed by nobody else.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "these are bytes of a local, not of shared memory"
-    )]
     let bytes = unsafe { std::slice::from_raw_parts_mut(bytes, size_of::<T>()) };
     fill(bytes)?;
     // SAFETY: `T: ShmSafe`: every pattern of bytes is a valid value, and all are initialised.
@@ -130,15 +127,12 @@ pub(super) fn value_from<T: ShmSafe, E>(
 /// The bytes of a value.
 #[inline]
 pub(super) fn bytes_of<T: ShmSafe>(value: &T) -> &[u8] {
+    let start = std::ptr::from_ref(value).cast();
+    #[expect(clippy::disallowed_methods, reason = "bytes of a local, not of shared memory")]
     // SAFETY: `T: ShmSafe` has no padding, so all its bytes are initialised; it is borrowed as long as
     // they are. Its atomics, if any, are those of a local that only the caller has.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "these are bytes of a local, not of shared memory"
-    )]
-    unsafe {
-        std::slice::from_raw_parts(std::ptr::from_ref(value).cast(), size_of::<T>())
-    }
+    let bytes = unsafe { std::slice::from_raw_parts(start, size_of::<T>()) };
+    bytes
 }
 
 /// The body of a mapping: `size` bytes, `before` bytes behind its start.

@@ -12,6 +12,13 @@ mod segment_sysv;
 mod suites;
 mod world;
 
+mod futex {
+    mod suites;
+}
+mod sysv {
+    mod suites;
+}
+
 /// Calls the C library's `setuid`, which reaches every thread.
 fn set_user(user: u32) {
     // SAFETY: it takes a number.

@@ -139,13 +139,11 @@ fn no_bytes_make_it_panic() {
             for (at, byte) in &edits {
                 file.write_all_at(&[*byte], *at).expect("write");
             }
-            for opened in
-                [SegmentOptions::new().read_only().open(&named.0), Segment::open(&named.0)]
-            {
-                if let Ok(segment) = opened {
-                    let mut bytes = vec![0; segment.size()];
-                    segment.read_at(0, &mut bytes).expect("all of it is there");
-                }
+            let opened =
+                [SegmentOptions::new().read_only().open(&named.0), Segment::open(&named.0)];
+            for segment in opened.into_iter().flatten() {
+                let mut bytes = vec![0; segment.size()];
+                segment.read_at(0, &mut bytes).expect("all of it is there");
             }
             // A retired one has removed its own name.
             let _ = Segment::unlink(&named.0);

@@ -6,9 +6,7 @@ use ipc_devkit::{alone, fault, two_process};
 use ipc_shm::{Error, Sealed, Segment, SegmentOptions, SysvSegment};
 use rustix::io::Errno;
 
-fn errno(result: Result<impl std::fmt::Debug, Error>) -> Option<i32> {
-    std::io::Error::from(result.expect_err("refused")).raw_os_error()
-}
+use crate::world::errno;
 
 /// S1: whoever gets the descriptor can neither shrink nor grow it, nor seal it further.
 #[test]

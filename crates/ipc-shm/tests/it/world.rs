@@ -1,7 +1,7 @@
 //! What the tests of segments share.
 
 use ipc_devkit::scratch;
-use ipc_shm::Segment;
+use ipc_shm::{Error, Segment};
 
 /// A name whose object goes with this, however the test ends.
 pub(crate) struct Named(pub(crate) String);
@@ -49,4 +49,9 @@ pub(crate) fn smaps_field(address: usize, field: &str) -> u64 {
 fn range(line: &str) -> Option<std::ops::Range<usize>> {
     let (from, to) = line.split(' ').next()?.split_once('-')?;
     Some(usize::from_str_radix(from, 16).ok()?..usize::from_str_radix(to, 16).ok()?)
+}
+
+/// The error number of what was refused.
+pub(crate) fn errno<T: std::fmt::Debug>(result: Result<T, Error>) -> Option<i32> {
+    std::io::Error::from(result.expect_err("refused")).raw_os_error()
 }

@@ -67,7 +67,7 @@ pub(super) fn info(id: i32) -> Result<Info, Errno> {
 pub(super) fn set_mode(id: i32, mode: u32) -> Result<(), Errno> {
     let mut stat = stat(id)?;
     // The type of this field differs between architectures.
-    stat.shm_perm.mode = u16::try_from(mode).map_err(|_| Errno::INVAL)?.into();
+    stat.shm_perm.mode = mode.try_into().map_err(|_| Errno::INVAL)?;
     // SAFETY: `IPC_SET` reads one `shmid_ds`, which is live.
     result(unsafe { libc::shmctl(id, libc::IPC_SET, &raw mut stat) }).map(drop)
 }
