@@ -14,7 +14,7 @@
 //! no guard.
 //!
 //! ```
-//! # fn main() -> Result<(), ipc_shm::Error> {
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let name = format!("ipc-doc-{}", std::process::id());
 //! ipc_shm::guard::install()?;
 //! let segment = ipc_shm::Segment::create(&name, 1 << 16)?;
