@@ -136,23 +136,3 @@ unsafe fn bytes(from: *const u8, to: *mut u8, len: usize) {
         unsafe { to.write_volatile(byte) };
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::copy;
-
-    #[test]
-    fn every_length_is_copied_and_not_a_byte_more() {
-        let source: Vec<u8> = (0..5000_u32).map(|n| (n % 251).to_le_bytes()[0]).collect();
-        for len in (0..300).chain([1023, 1024, 1025, 4096, 4990]) {
-            for shift in [0, 1, 7] {
-                let mut target = vec![0xee_u8; 5010];
-                let from = source[shift..].as_ptr();
-                // SAFETY: `len + shift` is less than both lengths, and the vectors are two.
-                unsafe { copy(from, target[3..].as_mut_ptr(), len) };
-                assert_eq!(target[3..3 + len], source[shift..shift + len], "{len} {shift}");
-                assert!(target[..3].iter().chain(&target[3 + len..]).all(|byte| *byte == 0xee));
-            }
-        }
-    }
-}

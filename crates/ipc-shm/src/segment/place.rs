@@ -115,10 +115,10 @@ pub(super) fn value_from<T: ShmSafe, E>(
     fill: impl FnOnce(&mut [u8]) -> Result<(), E>,
 ) -> Result<T, E> {
     let mut value = MaybeUninit::<T>::zeroed();
-    let bytes = value.as_mut_ptr().cast::<u8>();
     #[expect(clippy::disallowed_methods, reason = "bytes of a local, not of shared memory")]
     // SAFETY: so many bytes are there, initialised (zeroes), and borrowed by nobody else.
-    let bytes = unsafe { std::slice::from_raw_parts_mut(bytes, size_of::<T>()) };
+    let bytes =
+        unsafe { std::slice::from_raw_parts_mut(value.as_mut_ptr().cast(), size_of::<T>()) };
     fill(bytes)?;
     // SAFETY: `T: ShmSafe`: every pattern of bytes is a valid value, and all are initialised.
     Ok(unsafe { value.assume_init() })
@@ -149,4 +149,24 @@ pub(super) fn body_of(hold: &super::Hold, base: NonNull<u8>, before: usize, size
 pub(super) fn unmap(map: &mut std::mem::ManuallyDrop<memmap2::MmapRaw>) {
     // SAFETY: called by the drop of the one who has it, which nobody uses afterwards.
     unsafe { std::mem::ManuallyDrop::drop(map) };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::copy;
+
+    #[test]
+    fn every_length_is_copied_and_not_a_byte_more() {
+        let source: Vec<u8> = (0..5000_u32).map(|n| (n % 251).to_le_bytes()[0]).collect();
+        for len in (0..300).chain([1023, 1024, 1025, 4096, 4990]) {
+            for shift in [0, 1, 7] {
+                let mut target = vec![0xee_u8; 5010];
+                let from = source[shift..].as_ptr();
+                // SAFETY: `len + shift` is less than both lengths, and the vectors are two.
+                unsafe { copy(from, target[3..].as_mut_ptr(), len) };
+                assert_eq!(target[3..3 + len], source[shift..shift + len], "{len} {shift}");
+                assert!(target[..3].iter().chain(&target[3 + len..]).all(|byte| *byte == 0xee));
+            }
+        }
+    }
 }

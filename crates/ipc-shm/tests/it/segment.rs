@@ -437,3 +437,69 @@ fn signals_interrupt_nothing() {
         }
     });
 }
+
+/// S6: who is killed while it creates leaves a whole segment or none.
+#[test]
+fn killed_creators_leave_all_or_nothing() {
+    processes(
+        "segment::killed_creators_leave_all_or_nothing",
+        12,
+        |mut children| {
+            let named = Named::new("killed");
+            for (round, child) in (1..).zip(&mut children) {
+                child.tell(&named.0);
+                assert_eq!(child.hear(), "begins");
+                // At another moment of its work each time.
+                let since = std::time::Instant::now();
+                while since.elapsed() < std::time::Duration::from_micros(round * 70) {}
+                child.kill();
+                match SegmentOptions::new().size(9000).open(&named.0) {
+                    Ok(whole) => {
+                        let mut bytes = vec![1; 9000];
+                        whole.read_at(0, &mut bytes).expect("read");
+                        assert!(bytes.iter().all(|byte| *byte == 0));
+                        Segment::unlink(&named.0).expect("unlink");
+                    }
+                    Err(Error::NotFound { .. }) => {}
+                    Err(error) => panic!("round {round}: {error}"),
+                }
+            }
+        },
+        |mut parent, _| {
+            let name = parent.hear();
+            parent.tell("begins");
+            loop {
+                let made = Segment::create(&name, 9000).expect("create");
+                Segment::unlink(&name).expect("unlink");
+                drop(made);
+            }
+        },
+    );
+}
+
+/// A segment costs its bytes, a page for the control part, a thread that sleeps, and some private pages.
+#[test]
+fn a_segment_costs_little() {
+    const COUNT: usize = 40;
+    fn anonymous_kib() -> u64 {
+        let status = std::fs::read_to_string("/proc/self/status").expect("status");
+        let line = status.lines().find(|line| line.starts_with("RssAnon:")).expect("a line");
+        line.split_whitespace().nth(1).and_then(|kib| kib.parse().ok()).expect("a number")
+    }
+    fn threads() -> usize {
+        std::fs::read_dir("/proc/self/task").expect("list").count()
+    }
+    alone("segment::a_segment_costs_little", || {
+        drop(Segment::anonymous(4096).expect("anonymous"));
+        let (memory, before) = (anonymous_kib(), threads());
+        let made: Vec<_> =
+            (0..COUNT).map(|_| Segment::anonymous(60_000).expect("anonymous")).collect();
+        let each = (anonymous_kib() - memory) as usize / COUNT;
+        assert_eq!(threads() - before, COUNT);
+        assert!(each <= 40, "{each} KiB of private memory each");
+        for segment in &made {
+            let blocks = rustix::fs::fstat(segment).expect("stat").st_blocks.unsigned_abs();
+            assert!(blocks * 512 <= 60_000 + 2 * 4096, "{blocks} blocks");
+        }
+    });
+}
