@@ -52,6 +52,11 @@ pub fn install() -> Result<()> {
     handler::install().map_err(|errno| Error::os("install a handler of", "SIGBUS", errno))
 }
 
+/// Whether it was installed.
+pub(crate) fn installed() -> bool {
+    handler::installed()
+}
+
 /// Puts a mapping under the guard if that was asked for, here or for the whole process.
 ///
 /// The mapping is `len` bytes of small pages from `base` on. What this returns must be dropped before it

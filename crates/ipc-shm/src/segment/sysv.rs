@@ -70,7 +70,7 @@ pub struct SysvStat {
 }
 
 impl SysvSegment {
-    /// The id, for [`sysv_by_id`](SegmentOptions::sysv_by_id) elsewhere in this IPC namespace.
+    /// The id, for [`sysv_by_id`](crate::SegmentOptions::sysv_by_id) elsewhere in this IPC namespace.
     #[must_use]
     pub fn id(&self) -> i32 {
         self.id
