@@ -41,6 +41,12 @@ fn touch(address: *const u8) {
     let _ = unsafe { address.read_volatile() };
 }
 
+/// Takes away the handler of SIGBUS that Rust programs start with.
+fn default_sigbus() {
+    // SAFETY: it takes two numbers.
+    unsafe { libc::signal(libc::SIGBUS, libc::SIG_DFL) };
+}
+
 /// Moves this thread into a mount namespace of its own, with a small `/dev/shm`. False where that is not
 /// allowed.
 fn small_tmpfs(size: &std::ffi::CStr) -> bool {

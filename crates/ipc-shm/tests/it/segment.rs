@@ -356,6 +356,25 @@ fn only_what_nobody_uses_is_reclaimed() {
     );
 }
 
+/// S5: what does not fit is refused at create, and nothing is left of it.
+#[test]
+fn a_full_file_system_is_an_error_at_create() {
+    alone("segment::a_full_file_system_is_an_error_at_create", || {
+        if !crate::small_tmpfs(c"size=64k") {
+            return ipc_devkit::skip("needs root to mount a small /dev/shm");
+        }
+        for size in [64 << 10, 1 << 40] {
+            assert!(matches!(Segment::create("ipc-t-full", size), Err(Error::NoSpace { .. })));
+            assert!(matches!(Segment::open("ipc-t-full"), Err(Error::NotFound { .. })));
+        }
+        drop(Segment::create("ipc-t-full", 40 << 10).expect("room again"));
+        assert!(matches!(Segment::create("ipc-t-more", 40 << 10), Err(Error::NoSpace { .. })));
+        Segment::unlink("ipc-t-full").expect("unlink");
+        let large = Segment::anonymous(usize::MAX);
+        assert!(matches!(large, Err(Error::Limit { .. })));
+    });
+}
+
 /// G7: a limit of file sizes is an error, not a signal: at create, and when bytes go through the file.
 #[test]
 fn a_limit_of_file_sizes_is_an_error() {

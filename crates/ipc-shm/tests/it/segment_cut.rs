@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use ipc_devkit::{alone, fault, scratch, two_process};
+use ipc_devkit::{Parent, alone, fault, processes, scratch, two_process};
 use ipc_shm::{Error, Segment, SegmentOptions, guard};
 
 use crate::world::{Named, cut};
@@ -158,16 +158,48 @@ fn what_is_not_ours_is_passed_on() {
         },
         |mut parent| {
             guard::install().expect("guard");
-            let dir = scratch::dir();
-            let path = dir.path().join("foreign");
-            std::fs::write(&path, [1; 9000]).expect("write");
-            let file = std::fs::File::options().read(true).write(true).open(&path).expect("open");
-            let map = memmap2::MmapOptions::new().len(9000).map_raw(&file).expect("map");
-            file.set_len(0).expect("cut");
-            std::fs::remove_dir_all(dir.path()).expect("clean before the end");
-            let _ = parent.hear();
-            crate::touch(map.as_ptr());
-            unreachable!("the default action ends the process");
+            touch_a_foreign_hole(&mut parent);
+        },
+    );
+}
+
+/// Touches a page of a mapping that the guard knows nothing of, once the parent says so.
+fn touch_a_foreign_hole(parent: &mut Parent) {
+    let dir = scratch::dir();
+    let path = dir.path().join("foreign");
+    std::fs::write(&path, [1; 9000]).expect("write");
+    let file = std::fs::File::options().read(true).write(true).open(&path).expect("open");
+    let map = memmap2::MmapOptions::new().len(9000).map_raw(&file).expect("map");
+    file.set_len(0).expect("cut");
+    std::fs::remove_dir_all(dir.path()).expect("clean before the end");
+    let _ = parent.hear();
+    crate::touch(map.as_ptr());
+    unreachable!("the default action ends the process");
+}
+
+/// G1: where the default action was before, it ends the process still: by a touch, and by a signal that is sent.
+#[test]
+fn the_default_action_stays() {
+    processes(
+        "segment_cut::the_default_action_stays",
+        2,
+        |mut children| {
+            for child in &mut children {
+                child.tell("die");
+                let status = std::os::unix::process::ExitStatusExt::signal(&child.wait());
+                assert_eq!(status, Some(libc::SIGBUS));
+            }
+        },
+        |mut parent, index| {
+            crate::default_sigbus();
+            guard::install().expect("guard");
+            if index == 0 {
+                touch_a_foreign_hole(&mut parent);
+            } else {
+                let _ = parent.hear();
+                fault::raise(libc::SIGBUS);
+                unreachable!("the default action ends the process");
+            }
         },
     );
 }
