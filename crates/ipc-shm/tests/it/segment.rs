@@ -499,21 +499,21 @@ fn killed_creators_leave_all_or_nothing() {
 /// A segment costs its bytes, a page for the control part, a thread that sleeps, and some private pages.
 #[test]
 fn a_segment_costs_little() {
-    const COUNT: usize = 40;
+    const COUNT: u64 = 40;
     fn anonymous_kib() -> u64 {
         let status = std::fs::read_to_string("/proc/self/status").expect("status");
         let line = status.lines().find(|line| line.starts_with("RssAnon:")).expect("a line");
         line.split_whitespace().nth(1).and_then(|kib| kib.parse().ok()).expect("a number")
     }
-    fn threads() -> usize {
-        std::fs::read_dir("/proc/self/task").expect("list").count()
+    fn threads() -> u64 {
+        std::fs::read_dir("/proc/self/task").expect("list").count() as u64
     }
     alone("segment::a_segment_costs_little", || {
         drop(Segment::anonymous(4096).expect("anonymous"));
         let (memory, before) = (anonymous_kib(), threads());
         let made: Vec<_> =
             (0..COUNT).map(|_| Segment::anonymous(60_000).expect("anonymous")).collect();
-        let each = (anonymous_kib() - memory) as usize / COUNT;
+        let each = (anonymous_kib() - memory) / COUNT;
         assert_eq!(threads() - before, COUNT);
         assert!(each <= 40, "{each} KiB of private memory each");
         for segment in &made {
