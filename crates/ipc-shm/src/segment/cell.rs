@@ -13,7 +13,7 @@ use crate::error::Result;
 ///
 /// No copy is atomic: who reads while another process writes may see some bytes of the old value and
 /// some of the new one. `T:` [`ShmSafe`] makes that a wrong value, never undefined behaviour. Use an atomic,
-/// a lock of `ipc-sem`, or [`Latest`](https://docs.rs/ipc-shm) where that matters.
+/// a lock of `ipc-sem`, or a `Latest` where that matters.
 ///
 /// ```
 /// # fn main() -> Result<(), ipc_shm::Error> {
