@@ -125,8 +125,8 @@ fn cell() -> Pair {
         let cell = segment.get::<[u8; 64]>(0)?;
         for number in turns.sequence() {
             turns.fill(&mut from, number);
-            let value: [u8; 64] = black_box(&*from).try_into().map_err(io::Error::other)?;
-            cell.store(value)?;
+            let value = black_box(&*from).first_chunk::<64>().ok_or(io::ErrorKind::Other)?;
+            cell.store(*value)?;
             to.copy_from_slice(&cell.load()?);
             turns.check(&to, number)?;
         }

@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 
 use ipc_core::safe::ShmSafe;
 
-use super::place::bytes_of;
+use super::place::{bytes_of, value_from};
 use super::view::View;
 use crate::error::Result;
 
@@ -78,7 +78,7 @@ impl<'a, T: ShmSafe> Cell<'a, T> {
     /// As [`Segment::read_at`](crate::Segment::read_at).
     #[inline]
     pub fn load(&self) -> Result<T> {
-        self.view.load(self.offset)
+        value_from(|bytes| self.view.read_at(self.offset, bytes))
     }
 
     /// Copies a value in.

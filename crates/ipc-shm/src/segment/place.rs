@@ -87,19 +87,6 @@ impl<'a> Place<'a> {
         unsafe { copy(from.as_ptr(), self.at.as_ptr(), len) };
     }
 
-    /// A copy of the `T` that fills the place; none if it has another length.
-    #[inline]
-    pub(super) fn value<T: ShmSafe>(self) -> Option<T> {
-        if self.len != size_of::<T>() {
-            return None;
-        }
-        let mut value = MaybeUninit::<T>::uninit();
-        // SAFETY: so many bytes are mapped at `at`, and writable in a local, which lies elsewhere.
-        unsafe { copy(self.at.as_ptr(), value.as_mut_ptr().cast(), self.len) };
-        // SAFETY: all its bytes were written, and every pattern is a value, as `T: ShmSafe`.
-        Some(unsafe { value.assume_init() })
-    }
-
     #[inline]
     pub(super) fn atomic_u32(self) -> Option<&'a AtomicU32> {
         let at = self.at.cast::<AtomicU32>();

@@ -10,7 +10,7 @@ use rustix::fs::fstat;
 use rustix::io::{pread, pwrite, retry_on_intr};
 
 use super::cell::Cell;
-use super::place::{Place, Range, value_from};
+use super::place::{Place, Range};
 use crate::error::{Error, Result};
 use crate::guard::Watched;
 
@@ -62,16 +62,6 @@ impl<'a> View<'a> {
             Way::Mapped | Way::Guarded(_) => place.read(into),
         }
         self.still_whole()
-    }
-
-    #[inline]
-    pub(super) fn load<T: ShmSafe>(&self, offset: usize) -> Result<T> {
-        let place = self.place(offset, size_of::<T>())?;
-        if let Way::File { file, body } = self.way {
-            return value_from(|bytes| self.pread(file, body + offset as u64, bytes));
-        }
-        let value = place.value().ok_or(OUTSIDE)?;
-        self.still_whole().map(|()| value)
     }
 
     #[inline]
