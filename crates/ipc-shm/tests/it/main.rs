@@ -1,6 +1,7 @@
 //! What ipc-shm promises, one file a behaviour.
 #![expect(unsafe_code, reason = "changing namespace or user has no safe form")]
 
+mod ready;
 mod segment;
 mod segment_cut;
 mod segment_file;
