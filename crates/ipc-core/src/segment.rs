@@ -21,8 +21,8 @@ mod registry;
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::ptr::NonNull;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rustix::fs::OFlags;
 
@@ -60,13 +60,13 @@ pub struct Segment(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    // Before the map: the keeper lets go of it first.
+    // In this order: the keeper lets go first, and what is kept may be about the mapping.
     membership: Membership,
+    keep: Mutex<Vec<Keep>>,
     map: Arc<Map>,
-    _keep: Option<Keep>,
 }
 
-/// What goes with a segment.
+/// What goes with a segment: see [`Segment::keep`].
 pub type Keep = Box<dyn std::any::Any + Send + Sync>;
 
 impl Segment {
@@ -212,6 +212,12 @@ impl Segment {
         (self.0.map.base(), self.0.map.header().total())
     }
 
+    /// Keeps something as long as this segment is mapped; it is dropped between the end of the keeper and the
+    /// unmapping, in a forked child too.
+    pub fn keep(&self, what: Keep) {
+        self.0.keep.lock().unwrap_or_else(PoisonError::into_inner).push(what);
+    }
+
     /// The place of a `T`, `offset` bytes into the body; none if it does not fit or is not aligned.
     #[must_use]
     pub fn get<T: ShmSafe>(&self, offset: usize) -> Option<NonNull<T>> {
@@ -256,7 +262,8 @@ impl Segment {
             map.control().boot.store(memory::boot(), Ordering::Release);
         }
         let membership = Membership::attach(Arc::clone(&map))?;
-        let inner = Arc::new(Inner { membership, map, _keep: keep });
+        let inner =
+            Arc::new(Inner { membership, keep: Mutex::new(keep.into_iter().collect()), map });
         registry::insert(inner.map.range(), &inner);
         Ok(Self(inner))
     }

@@ -24,6 +24,7 @@ use std::mem::ManuallyDrop;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::ptr::NonNull;
+use std::sync::Arc;
 
 use ipc_core::segment::{Header, Segment as Core, forked};
 use memmap2::{MmapOptions, MmapRaw};
@@ -71,8 +72,9 @@ pub use sysv::{Key, SysvSegment, SysvStat};
 /// # }
 /// ```
 pub struct Segment {
-    // Before the mapping: what is unmapped is watched no more.
-    watched: Option<Watched>,
+    // Before the mapping: what is unmapped is watched no more. A keeper touches the mapping until its end, so
+    // the hold has this too.
+    watched: Option<Arc<Watched>>,
     range: Range,
     hold: Hold,
     file: OwnedFd,
@@ -216,10 +218,13 @@ impl Segment {
         let (before, size) = hold.body();
         let (base, len) = hold.whole().ok_or(Error::Unsupported { what: "map at address 0" })?;
         let watched = if source == Source::Name {
-            guard::watch(options.guard, base, len, options.read_only)?
+            guard::watch(options.guard, base, len, options.read_only)?.map(Arc::new)
         } else {
             None
         };
+        if let (Some(watched), Hold::Living(core)) = (&watched, &hold) {
+            core.keep(Box::new(Arc::clone(watched)));
+        }
         let range = place::body_of(&hold, base, before, size);
         let segment = Self {
             watched,
@@ -275,7 +280,7 @@ impl Segment {
     /// # Errors
     /// `Os`: the file cannot be looked at.
     pub fn is_truncated(&self) -> Result<bool> {
-        if self.watched.as_ref().is_some_and(Watched::was_cut) {
+        if self.watched.as_ref().is_some_and(|watched| watched.was_cut()) {
             return Ok(true);
         }
         let stat = rustix::fs::fstat(&self.file)

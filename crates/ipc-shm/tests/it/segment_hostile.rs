@@ -78,6 +78,7 @@ fn the_order_of_checks() {
         assert_eq!(what(Segment::open(&named.0)), layout);
         let larger = SegmentOptions::new().layout(1).size(4097);
         assert_eq!(what(larger.open(&named.0)), "size of the body");
+        crate::world::until_keepers_sleep();
         crate::world::cut(&named.0, 5000);
         assert_eq!(what(SegmentOptions::new().layout(1).open(&named.0)), "truncated");
         drop(made);
