@@ -1,6 +1,7 @@
 //! Shared memory beside the physical floor.
 
 mod ring;
+mod ring_more;
 mod segment;
 
 use std::process::ExitCode;
@@ -8,8 +9,12 @@ use std::process::ExitCode;
 use ipc_devkit::bench;
 
 fn main() -> ExitCode {
+    if ring_more::is_victim() {
+        return ring_more::victim();
+    }
     bench::main("ipc-shm", |bench| {
         ring::cases(bench);
+        ring_more::cases(bench);
         segment::cases(bench);
     })
 }
