@@ -2,6 +2,7 @@
 
 mod ring;
 mod ring_more;
+mod segment;
 mod untrusted;
 
 use std::process::ExitCode;
@@ -19,5 +20,6 @@ fn main() -> ExitCode {
         ring::cases(bench);
         ring_more::cases(bench);
         untrusted::cases(bench);
+        segment::cases(bench);
     })
 }

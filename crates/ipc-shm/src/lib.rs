@@ -25,9 +25,13 @@ mod event;
 #[cfg(not(loom))]
 mod features;
 #[cfg(not(loom))]
+pub mod guard;
+#[cfg(not(loom))]
 mod log;
 #[cfg(not(loom))]
 mod named;
+#[cfg(not(loom))]
+mod segment;
 #[cfg(not(loom))]
 mod wait;
 
@@ -41,5 +45,7 @@ pub use features::{Features, features};
 pub use ipc_core::safe::ShmSafe;
 #[cfg(not(loom))]
 pub use ipc_core::shm_safe;
+#[cfg(not(loom))]
+pub use segment::{Cell, Huge, Key, Sealed, Segment, SegmentOptions, SysvSegment, SysvStat};
 #[cfg(not(loom))]
 pub use wait::Wait;
