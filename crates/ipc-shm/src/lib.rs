@@ -5,6 +5,14 @@
 #[cfg(not(all(target_os = "linux", target_pointer_width = "64", target_endian = "little")))]
 compile_error!("ipc-shm is for 64-bit little-endian Linux");
 
+mod atomic;
+#[doc(hidden)]
+pub mod memory;
+#[doc(hidden)]
+pub mod slots;
+
+#[cfg(not(loom))]
+mod area;
 #[cfg(not(loom))]
 mod canceller;
 #[cfg(not(loom))]
@@ -12,9 +20,15 @@ mod error;
 #[cfg(not(loom))]
 mod features;
 #[cfg(not(loom))]
+pub mod latest;
+#[cfg(not(loom))]
 mod log;
 #[cfg(not(loom))]
 mod named;
+#[cfg(not(loom))]
+mod seat;
+#[cfg(not(loom))]
+mod waiting;
 
 #[cfg(not(loom))]
 pub use canceller::Canceller;
@@ -26,3 +40,5 @@ pub use features::{Features, features};
 pub use ipc_core::safe::ShmSafe;
 #[cfg(not(loom))]
 pub use ipc_core::shm_safe;
+#[cfg(not(loom))]
+pub use latest::{Latest, LatestOptions, LatestReader, LatestWriter};
