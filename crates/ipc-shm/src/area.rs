@@ -14,6 +14,7 @@ use ipc_core::segment::Segment;
 use ipc_core::wait::Bell;
 
 use crate::memory::Memory;
+use crate::ring::role::Role;
 
 /// A segment's body. Base and length are private copies, and every offset is checked against them.
 #[derive(Debug)]
@@ -68,6 +69,14 @@ impl Area {
     pub(crate) fn bell(&self, at: usize) -> &Bell {
         let word = NonNull::from(self.word32(at)).cast::<Bell>();
         // SAFETY: a `Bell` is a transparent `AtomicU32`, and the word lives as long as `self`.
+        unsafe { word.as_ref() }
+    }
+
+    /// The seat at `at`: who has one end of the whole.
+    #[inline]
+    pub(crate) fn role(&self, at: usize) -> &Role {
+        let word = NonNull::from(self.word32(at)).cast::<Role>();
+        // SAFETY: a `Role` is a transparent `AtomicU32`, and the word lives as long as `self`.
         unsafe { word.as_ref() }
     }
 

@@ -5,11 +5,17 @@
 #[cfg(not(all(target_os = "linux", target_pointer_width = "64", target_endian = "little")))]
 compile_error!("ipc-shm is for 64-bit little-endian Linux");
 
-mod atomic;
+pub mod ring;
+
+#[cfg(not(loom))]
+pub mod latest;
+
 #[doc(hidden)]
 pub mod memory;
 #[doc(hidden)]
 pub mod slots;
+
+mod atomic;
 
 #[cfg(not(loom))]
 mod area;
@@ -20,15 +26,13 @@ mod error;
 #[cfg(not(loom))]
 mod features;
 #[cfg(not(loom))]
-pub mod latest;
+mod handle;
 #[cfg(not(loom))]
 mod log;
 #[cfg(not(loom))]
 mod named;
 #[cfg(not(loom))]
-mod seat;
-#[cfg(not(loom))]
-mod waiting;
+mod wait;
 
 #[cfg(not(loom))]
 pub use canceller::Canceller;
@@ -42,3 +46,5 @@ pub use ipc_core::safe::ShmSafe;
 pub use ipc_core::shm_safe;
 #[cfg(not(loom))]
 pub use latest::{Latest, LatestOptions, LatestReader, LatestWriter};
+#[cfg(not(loom))]
+pub use wait::Wait;

@@ -148,8 +148,10 @@ impl LatestOptions {
     /// # Errors
     /// As [`anonymous`](Self::anonymous).
     pub fn pair<T: ShmSafe>(&self) -> Result<(LatestWriter<T>, LatestReader<T>)> {
-        let (writer, fd) = self.anonymous()?;
-        Ok((writer, self.reader_from_fd(fd)?))
+        let (slots, spec) = self.spec::<T>()?;
+        let (segment, _fd) = named::anonymous(&spec, |_| {})?;
+        let reader = LatestReader::join(Area::new(segment.clone()), slots, ANONYMOUS);
+        Ok((LatestWriter::join(Area::new(segment), slots, ANONYMOUS)?, reader))
     }
 
     fn spec<T: ShmSafe>(&self) -> Result<(Slots, Spec)> {

@@ -3,15 +3,16 @@
 use std::marker::PhantomData;
 use std::time::{Duration, Instant};
 
-use ipc_core::Wait;
+use ipc_core::Wait as Until;
 use ipc_core::safe::ShmSafe;
 
 use crate::Canceller;
 use crate::area::Area;
 use crate::error::{Error, Result};
-use crate::seat::{self, Sitter};
+use crate::handle::Handle;
+use crate::ring::role::Other;
 use crate::slots::{CHANGED, Slots, WRITER};
-use crate::waiting::Waiter;
+use crate::wait::Wait;
 
 /// How often a load begins again because the value was overwritten under it.
 const TRIES: usize = 64;
@@ -21,7 +22,7 @@ const TRIES: usize = 64;
 pub struct LatestReader<T> {
     area: Area,
     slots: Slots,
-    waiter: Waiter,
+    handle: Handle,
     seen: u64,
     missed: u64,
     of: PhantomData<fn() -> T>,
@@ -29,8 +30,8 @@ pub struct LatestReader<T> {
 
 impl<T: ShmSafe> LatestReader<T> {
     pub(super) fn join(area: Area, slots: Slots, name: &str) -> Self {
-        let (waiter, of) = (Waiter::new(name), PhantomData);
-        Self { area, slots, waiter, seen: 0, missed: 0, of }
+        let (handle, of) = (Handle::new(name, Wait::Block), PhantomData);
+        Self { area, slots, handle, seen: 0, missed: 0, of }
     }
 
     /// The newest value, whether it was seen before or not. Does not wait.
@@ -53,7 +54,7 @@ impl<T: ShmSafe> LatestReader<T> {
     #[inline]
     pub fn load(&mut self) -> Result<T> {
         if self.area.me().is_none() {
-            return Err(self.waiter.not_owner());
+            return Err(self.handle.not_owner());
         }
         for _ in 0..TRIES {
             let version = Slots::newest(&self.area);
@@ -66,7 +67,7 @@ impl<T: ShmSafe> LatestReader<T> {
                 return Ok(value);
             }
         }
-        Err(self.contended())
+        Err(self.handle.contended())
     }
 
     /// As [`load`](Self::load), into a value that is there: one copy less of a large one. Its version.
@@ -88,7 +89,7 @@ impl<T: ShmSafe> LatestReader<T> {
     #[inline]
     pub fn load_into(&mut self, value: &mut T) -> Result<u64> {
         if self.area.me().is_none() {
-            return Err(self.waiter.not_owner());
+            return Err(self.handle.not_owner());
         }
         for _ in 0..TRIES {
             let version = Slots::newest(&self.area);
@@ -101,7 +102,7 @@ impl<T: ShmSafe> LatestReader<T> {
                 return Ok(version);
             }
         }
-        Err(self.contended())
+        Err(self.handle.contended())
     }
 
     /// The version that was loaded last, 0 before the first. Versions count from 1.
@@ -125,7 +126,7 @@ impl<T: ShmSafe> LatestReader<T> {
     /// `Closed`: there is nothing newer, and the writer died or left. `Cancelled`: see
     /// [`canceller`](Self::canceller). `NotOwner`: this is a forked child.
     pub fn wait(&mut self) -> Result<u64> {
-        self.newer(Wait::FOREVER)
+        self.newer(Until::FOREVER)
     }
 
     /// As [`wait`](Self::wait), if there is one now. Does not block.
@@ -133,7 +134,7 @@ impl<T: ShmSafe> LatestReader<T> {
     /// # Errors
     /// `WouldBlock`: there is none. As [`wait`](Self::wait).
     pub fn try_wait(&mut self) -> Result<u64> {
-        self.newer(Wait::No)
+        self.newer(Until::No)
     }
 
     /// As [`wait`](Self::wait), at most so long.
@@ -141,7 +142,7 @@ impl<T: ShmSafe> LatestReader<T> {
     /// # Errors
     /// `TimedOut`: nothing was stored. As [`wait`](Self::wait).
     pub fn wait_timeout(&mut self, timeout: Duration) -> Result<u64> {
-        self.newer(Wait::timeout(timeout))
+        self.newer(Until::timeout(timeout))
     }
 
     /// As [`wait`](Self::wait), until then.
@@ -149,13 +150,13 @@ impl<T: ShmSafe> LatestReader<T> {
     /// # Errors
     /// `TimedOut`: nothing was stored. As [`wait`](Self::wait).
     pub fn wait_deadline(&mut self, deadline: Instant) -> Result<u64> {
-        self.newer(Wait::deadline(deadline))
+        self.newer(Until::deadline(deadline))
     }
 
     /// Ends the current or the next wait of this reader.
     #[must_use]
     pub fn canceller(&self) -> Canceller {
-        Canceller(self.waiter.cancel.clone())
+        Canceller(self.handle.cancel.clone())
     }
 
     #[inline]
@@ -169,23 +170,15 @@ impl<T: ShmSafe> LatestReader<T> {
         }
     }
 
-    fn newer(&mut self, wait: Wait) -> Result<u64> {
+    fn newer(&mut self, until: Until) -> Result<u64> {
         let (area, seen) = (&self.area, self.seen);
-        self.waiter.until(area, area.bell(CHANGED), wait, || {
-            // The writer before the version: what it stored before its end is seen then.
-            let sitter = seat::sitter(area.word32(WRITER), area.members());
-            let version = Slots::newest(area);
-            match sitter {
-                _ if version != seen => Ok(Some(version)),
-                Sitter::Died => Err(Error::Closed { peer_died: true }),
-                Sitter::Left => Err(Error::Closed { peer_died: false }),
-                Sitter::Live(_) | Sitter::Nobody => Ok(None),
-            }
-        })
-    }
-
-    #[cold]
-    fn contended(&self) -> Error {
-        Error::Contended { name: self.waiter.name.clone() }
+        let gone = || match area.role(WRITER).other(area.members()) {
+            Other::Died => Some(Error::Closed { peer_died: true }),
+            Other::Closed => Some(Error::Closed { peer_died: false }),
+            Other::Lives | Other::Awaited => None,
+        };
+        let ready = || Slots::newest(area) != seen;
+        self.handle.wait(area, area.bell(CHANGED), until, ready, gone)?;
+        Ok(Slots::newest(area))
     }
 }

@@ -7,7 +7,6 @@ use ipc_core::safe::ShmSafe;
 
 use crate::area::Area;
 use crate::error::{Error, Result};
-use crate::seat;
 use crate::slots::{CHANGED, Slots, WRITER};
 
 /// The one writer of a [`Latest`](crate::Latest). Dropping it closes the cell until the next writer comes.
@@ -26,7 +25,7 @@ impl<T: ShmSafe> LatestWriter<T> {
     pub(super) fn join(area: Area, slots: Slots, name: &str) -> Result<Self> {
         let name = name.to_owned();
         let Some(me) = area.me() else { return Err(Error::NotOwner { name }) };
-        if !seat::take(area.word32(WRITER), area.members(), me) {
+        if !area.role(WRITER).take(area.members(), me) {
             return Err(Error::AlreadyExists { name });
         }
         let version = Slots::newest(&area);
@@ -94,7 +93,7 @@ impl<T: ShmSafe> LatestWriter<T> {
 impl<T> Drop for LatestWriter<T> {
     fn drop(&mut self) {
         if self.area.me().is_some() {
-            seat::leave(self.area.word32(WRITER), self.me);
+            self.area.role(WRITER).close(self.me);
             self.area.bell(CHANGED).ring();
         }
     }

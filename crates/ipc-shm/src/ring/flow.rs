@@ -1,0 +1,257 @@
+//! The protocol of a ring, for each side: what is stored, in which order. No waiting, no system call.
+//!
+//! | word | values | written by | ordering |
+//! |---|---|---|---|
+//! | header of a record | 0: nothing yet; else see `record` | the sender | Release, after the message and after the 0 behind it; the receiver's load is Acquire |
+//! | the word where the next header will be | 0 | the sender | Relaxed, before that Release |
+//! | `tail` | bytes taken, all in all | the receiver | Release, after the message was copied out; the sender's load is Acquire |
+//!
+//! The sender keeps the next header's place free and 0. So no stale byte is ever taken for a header, a
+//! killed sender leaves a 0 behind its last message, and its successor finds the end by walking from
+//! `tail` to the first 0.
+
+use super::record::{HEADER, PADDING, Place, Word, committed, decode};
+use crate::atomic::{AtomicU64, Ordering};
+
+/// The words of a ring. Offsets are multiples of 8 and lie inside the ring.
+pub(crate) trait Words {
+    /// Bytes of the ring: a private copy, a multiple of 64.
+    fn size(&self) -> usize;
+    /// The header word at `at`.
+    fn header(&self, at: usize) -> &AtomicU64;
+    /// How many bytes the receiver has taken.
+    fn tail(&self) -> &AtomicU64;
+}
+
+/// What a ring holds cannot be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Corrupt;
+
+/// The sending side: where the next record goes.
+#[derive(Debug)]
+pub(crate) struct Tx {
+    /// Offset of the next header, whose word is 0.
+    at: usize,
+    /// Bytes sent, all in all: `at` modulo the size.
+    position: u64,
+    /// Up to where it may send: the receiver's `tail` when last looked at, and the size.
+    limit: u64,
+}
+
+impl Tx {
+    /// Finds the end of what was sent so far.
+    pub(crate) fn find(words: &impl Words) -> Result<Self, Corrupt> {
+        let size = words.size();
+        let (mut at, tail) = start(words)?;
+        let mut position = tail;
+        let limit = tail + size as u64;
+        // A sound ring ends within its size.
+        while position < limit {
+            let step = match decode(words.header(at).load(Ordering::Acquire), at, size) {
+                Word::Nothing => return Ok(Self { at, position, limit }),
+                Word::Pad => size - at,
+                Word::Message(place) => place.size(),
+                Word::Corrupt => return Err(Corrupt),
+            };
+            position += step as u64;
+            at = wrapped(at + step, size);
+        }
+        Err(Corrupt)
+    }
+
+    /// A place for a message of `len` bytes, which fits the ring; none if there is no room now.
+    #[inline]
+    pub(crate) fn place(
+        &mut self,
+        words: &impl Words,
+        len: usize,
+    ) -> Result<Option<Place>, Corrupt> {
+        let place = Place::new(self.at, len);
+        if place.end <= words.size() && self.has_room(place.size()) {
+            return Ok(Some(place));
+        }
+        self.find_place(words, len)
+    }
+
+    #[cold]
+    fn find_place(&mut self, words: &impl Words, len: usize) -> Result<Option<Place>, Corrupt> {
+        let size = words.size();
+        let limit = words.tail().load(Ordering::Acquire).wrapping_add(size as u64);
+        // The receiver neither goes back nor runs ahead.
+        if !(self.limit..=self.position + size as u64).contains(&limit) {
+            return Err(Corrupt);
+        }
+        self.limit = limit;
+        if Place::new(self.at, len).end > size {
+            let rest = size - self.at;
+            if !self.has_room(rest) {
+                return Ok(None);
+            }
+            words.header(0).store(0, Ordering::Relaxed);
+            words.header(self.at).store(PADDING, Ordering::Release);
+            self.advance(size, size);
+        }
+        let place = Place::new(self.at, len);
+        Ok((place.end <= size && self.has_room(place.size())).then_some(place))
+    }
+
+    /// Whether a record of `bytes` and the header behind it may be written.
+    #[inline]
+    fn has_room(&self, bytes: usize) -> bool {
+        self.position + (bytes + HEADER) as u64 <= self.limit
+    }
+
+    /// Publishes the message that was written to `place`, the last one that was asked for.
+    #[inline]
+    pub(crate) fn commit(&mut self, words: &impl Words, place: Place) {
+        self.prepare(words, place);
+        Self::publish(words, place);
+    }
+
+    /// Steps over `place`, whose header stays 0 until [`publish`](Self::publish).
+    #[inline]
+    pub(crate) fn prepare(&mut self, words: &impl Words, place: Place) {
+        let size = words.size();
+        words.header(wrapped(place.end, size)).store(0, Ordering::Relaxed);
+        self.advance(place.end, size);
+    }
+
+    /// Shows the message at `place`, and all behind it.
+    #[inline]
+    pub(crate) fn publish(words: &impl Words, place: Place) {
+        words.header(place.at).store(committed(place.len), Ordering::Release);
+    }
+
+    /// Up to which position the receiver must get for a message of `len` bytes to be placed, or for the
+    /// padding before it.
+    pub(crate) fn needs(&self, words: &impl Words, len: usize) -> u64 {
+        let size = words.size();
+        let place = Place::new(self.at, len);
+        let bytes = if place.end > size { size - self.at } else { place.size() };
+        self.position + (bytes + HEADER) as u64
+    }
+
+    /// Whether the receiver got so far.
+    pub(crate) fn has_room_now(&self, words: &impl Words, needed: u64) -> bool {
+        let tail = words.tail().load(Ordering::Acquire);
+        needed <= tail.saturating_add(words.size() as u64)
+    }
+
+    #[inline]
+    fn advance(&mut self, end: usize, size: usize) {
+        self.position += (end - self.at) as u64;
+        self.at = wrapped(end, size);
+    }
+
+    /// Bytes that were sent and not taken yet, with headers and padding.
+    pub(crate) fn pending(&self, words: &impl Words) -> u64 {
+        self.position.wrapping_sub(words.tail().load(Ordering::Acquire))
+    }
+}
+
+/// The receiving side: where the next record is read.
+#[derive(Debug)]
+pub(crate) struct Rx {
+    at: usize,
+    /// Bytes taken, all in all.
+    position: u64,
+}
+
+impl Rx {
+    /// Begins where the last receiver ended.
+    pub(crate) fn find(words: &impl Words) -> Result<Self, Corrupt> {
+        let (at, position) = start(words)?;
+        Ok(Self { at, position })
+    }
+
+    /// Whether something was sent: one load.
+    #[inline]
+    pub(crate) fn ready(&self, words: &impl Words) -> bool {
+        words.header(self.at).load(Ordering::Acquire) != 0
+    }
+
+    /// The next message, if one was sent. It stays until it is [taken](Self::take).
+    #[inline]
+    pub(crate) fn next(&mut self, words: &impl Words) -> Result<Option<Place>, Corrupt> {
+        let word = words.header(self.at).load(Ordering::Acquire);
+        match decode(word, self.at, words.size()) {
+            Word::Message(place) => Ok(Some(place)),
+            Word::Nothing => Ok(None),
+            other => self.skip(words, other),
+        }
+    }
+
+    #[cold]
+    fn skip(&mut self, words: &impl Words, word: Word) -> Result<Option<Place>, Corrupt> {
+        let size = words.size();
+        // At the start there is nothing to pad.
+        if word != Word::Pad || self.at == 0 {
+            return Err(Corrupt);
+        }
+        self.advance(words, size);
+        let word = words.header(0).load(Ordering::Acquire);
+        match decode(word, 0, size) {
+            Word::Message(place) => Ok(Some(place)),
+            Word::Nothing => Ok(None),
+            Word::Pad | Word::Corrupt => Err(Corrupt),
+        }
+    }
+
+    /// Gives the room of a message back, which has been read.
+    #[inline]
+    pub(crate) fn take(&mut self, words: &impl Words, place: Place) {
+        self.advance(words, place.end);
+    }
+
+    /// As [`take`](Self::take), but the sender does not learn of it until [`tell`](Self::tell).
+    #[inline]
+    pub(crate) fn pass(&mut self, words: &impl Words, place: Place) {
+        self.position += (place.end - self.at) as u64;
+        self.at = wrapped(place.end, words.size());
+    }
+
+    /// Tells the sender what was taken.
+    #[inline]
+    pub(crate) fn tell(&self, words: &impl Words) {
+        words.tail().store(self.position, Ordering::Release);
+    }
+
+    #[inline]
+    fn advance(&mut self, words: &impl Words, end: usize) {
+        self.position += (end - self.at) as u64;
+        self.at = wrapped(end, words.size());
+        self.tell(words);
+    }
+
+    /// How many messages wait. At most `most` are counted.
+    pub(crate) fn count(&self, words: &impl Words, most: usize) -> usize {
+        let size = words.size();
+        let (mut at, mut count, mut passed) = (self.at, 0, 0);
+        while count < most && passed < size {
+            let step = match decode(words.header(at).load(Ordering::Acquire), at, size) {
+                Word::Nothing | Word::Corrupt => break,
+                Word::Pad => size - at,
+                Word::Message(place) => {
+                    count += 1;
+                    place.size()
+                }
+            };
+            passed += step;
+            at = wrapped(at + step, size);
+        }
+        count
+    }
+}
+
+/// Where the next message that nobody has taken stands: offset and position.
+fn start(words: &impl Words) -> Result<(usize, u64), Corrupt> {
+    let tail = words.tail().load(Ordering::Acquire);
+    let at = usize::try_from(tail % words.size() as u64).map_err(|_| Corrupt)?;
+    // Positions grow by less than an exabyte.
+    if at % HEADER == 0 && tail < 1 << 62 { Ok((at, tail)) } else { Err(Corrupt) }
+}
+
+#[inline]
+fn wrapped(at: usize, size: usize) -> usize {
+    if at == size { 0 } else { at }
+}
