@@ -21,6 +21,10 @@ impl Handle {
         Self { name: name.to_owned(), cancel: CancelWord::new(), waiter: Waiter::new(mode) }
     }
 
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Waits until `ready`, which loads with Acquire what others publish before they ring `bell`; what
     /// `gone` tells ends the wait, unless it is ready all the same.
     pub(crate) fn wait(
@@ -53,6 +57,11 @@ impl Handle {
     #[cold]
     pub(crate) fn not_owner(&self) -> Error {
         Error::NotOwner { name: self.name.clone() }
+    }
+
+    #[cold]
+    pub(crate) fn not_found(&self) -> Error {
+        Error::NotFound { name: self.name.clone() }
     }
 
     #[cold]

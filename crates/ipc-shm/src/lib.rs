@@ -7,6 +7,7 @@ compile_error!("ipc-shm is for 64-bit little-endian Linux");
 
 pub mod ring;
 
+pub mod broadcast;
 #[cfg(not(loom))]
 pub mod latest;
 

@@ -10,6 +10,7 @@ use crate::area::Area;
 use crate::error::{Error, Result};
 use crate::named::{self, ANONYMOUS, Place};
 use crate::slots::Slots;
+use crate::wait::Wait;
 
 /// What lives in the segment.
 const KIND: u32 = u32::from_le_bytes(*b"SNEW");
@@ -32,6 +33,7 @@ const LAYOUT: u64 = 1;
 pub struct LatestOptions {
     place: Place,
     peers: usize,
+    wait: Wait,
 }
 
 impl Default for LatestOptions {
@@ -43,7 +45,7 @@ impl Default for LatestOptions {
 impl LatestOptions {
     /// Mode 0600, 60 handles at the same time.
     pub fn new() -> Self {
-        Self { place: Place::default(), peers: 60 }
+        Self { place: Place::default(), peers: 60, wait: Wait::Block }
     }
 
     /// Permissions of a new cell, exactly, whatever the umask. Readers need the right to write, too: they
@@ -68,6 +70,12 @@ impl LatestOptions {
     /// How many handles there can be of a new cell, writer and readers together: at most 240.
     pub fn peers(mut self, peers: usize) -> Self {
         self.peers = peers;
+        self
+    }
+
+    /// How this reader waits.
+    pub fn wait(mut self, wait: Wait) -> Self {
+        self.wait = wait;
         self
     }
 
@@ -102,7 +110,7 @@ impl LatestOptions {
     pub fn reader<T: ShmSafe>(&self, name: &str) -> Result<LatestReader<T>> {
         let (slots, spec) = self.spec::<T>()?;
         let segment = self.place.open(name, &spec)?;
-        Ok(LatestReader::join(Area::new(segment), slots, name))
+        Ok(LatestReader::join(Area::new(segment), slots, name, self.wait))
     }
 
     /// A reader's end, of a new cell if there is none: for readers that may start before the writer.
@@ -112,7 +120,7 @@ impl LatestOptions {
     pub fn reader_or_create<T: ShmSafe>(&self, name: &str) -> Result<LatestReader<T>> {
         let (slots, spec) = self.spec::<T>()?;
         let segment = self.place.open_or_create(name, &spec, &spec, |_| {})?;
-        Ok(LatestReader::join(Area::new(segment), slots, name))
+        Ok(LatestReader::join(Area::new(segment), slots, name, self.wait))
     }
 
     /// Makes a cell without a name; its writer, and the descriptor by which readers open it.
@@ -131,7 +139,7 @@ impl LatestOptions {
     /// As [`reader`](Self::reader).
     pub fn reader_from_fd<T: ShmSafe>(&self, fd: OwnedFd) -> Result<LatestReader<T>> {
         let (slots, spec) = self.spec::<T>()?;
-        Ok(LatestReader::join(Area::new(named::from_fd(fd, &spec)?), slots, ANONYMOUS))
+        Ok(LatestReader::join(Area::new(named::from_fd(fd, &spec)?), slots, ANONYMOUS, self.wait))
     }
 
     /// The writer's end behind a descriptor. Whoever gave it vouches for its owner.
@@ -150,7 +158,7 @@ impl LatestOptions {
     pub fn pair<T: ShmSafe>(&self) -> Result<(LatestWriter<T>, LatestReader<T>)> {
         let (slots, spec) = self.spec::<T>()?;
         let (segment, _fd) = named::anonymous(&spec, |_| {})?;
-        let reader = LatestReader::join(Area::new(segment.clone()), slots, ANONYMOUS);
+        let reader = LatestReader::join(Area::new(segment.clone()), slots, ANONYMOUS, self.wait);
         Ok((LatestWriter::join(Area::new(segment), slots, ANONYMOUS)?, reader))
     }
 

@@ -29,8 +29,8 @@ pub struct LatestReader<T> {
 }
 
 impl<T: ShmSafe> LatestReader<T> {
-    pub(super) fn join(area: Area, slots: Slots, name: &str) -> Self {
-        let (handle, of) = (Handle::new(name, Wait::Block), PhantomData);
+    pub(super) fn join(area: Area, slots: Slots, name: &str, wait: Wait) -> Self {
+        let (handle, of) = (Handle::new(name, wait), PhantomData);
         Self { area, slots, handle, seen: 0, missed: 0, of }
     }
 
