@@ -1,6 +1,8 @@
 //! The protocols in shared memory under every interleaving that the memory model allows.
 #![cfg(loom)]
 
+#[path = "loom/broadcast.rs"]
+mod broadcast;
 #[path = "loom/latest.rs"]
 mod latest;
 

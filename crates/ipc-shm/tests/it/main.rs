@@ -1,5 +1,6 @@
 //! What ipc-shm promises, one file a behaviour.
 
+mod broadcast;
 mod latest;
 
 use std::time::{Duration, Instant};
