@@ -9,6 +9,8 @@ pub mod ring;
 
 pub mod broadcast;
 #[cfg(not(loom))]
+pub mod fan_in;
+#[cfg(not(loom))]
 pub mod latest;
 
 #[doc(hidden)]

@@ -16,16 +16,16 @@
 mod copy;
 #[cfg(not(loom))]
 mod end;
-mod flow;
+pub(crate) mod flow;
 #[cfg(not(loom))]
-mod memory;
+pub(crate) mod memory;
 #[cfg(not(loom))]
 mod options;
 #[cfg(not(loom))]
 mod peek;
 #[cfg(not(loom))]
 mod receiver;
-mod record;
+pub(crate) mod record;
 #[cfg(not(loom))]
 pub(crate) mod role;
 #[cfg(not(loom))]
