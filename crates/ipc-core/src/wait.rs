@@ -209,13 +209,19 @@ impl Spin {
         Self { turn: 0, pauses: PAUSES, yields: 0, failed, since: None, budget: YIELD_BUDGET }
     }
 
+    /// Whether pauses are worth their time here: see [`Spin`].
+    #[must_use]
+    pub fn pauses_work(&self) -> bool {
+        self.failed < PATIENCE
+    }
+
     /// Begins a new wait.
     #[inline]
     pub fn restart(&mut self) {
         self.turn = 0;
         self.yields = 0;
         self.since = None;
-        self.pauses = if self.failed < PATIENCE || self.failed % RETRY == 0 { PAUSES } else { 0 };
+        self.pauses = if self.pauses_work() || self.failed % RETRY == 0 { PAUSES } else { 0 };
     }
 
     /// Spends one turn. True: look again. False: park.

@@ -20,6 +20,9 @@ pub enum Wait {
 /// In `Spin` mode everything but the thing itself is looked at once in so many turns.
 const TURNS: u32 = 64;
 
+/// Looks before a wait proper.
+const POLLS: u32 = 32;
+
 /// Why a wait ended without what it waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ended {
@@ -38,6 +41,12 @@ pub(crate) struct Waiter {
 impl Waiter {
     pub(crate) fn new(mode: Wait) -> Self {
         Self { mode, spin: Spin::new(one_cpu_cached()) }
+    }
+
+    /// How often it is worth to look, with a pause each time, before [waiting](Self::wait): not at all
+    /// where the other side cannot run meanwhile.
+    pub(crate) fn polls(&self) -> u32 {
+        if self.mode == Wait::Spin || self.spin.pauses_work() { POLLS } else { 0 }
     }
 
     /// Waits until `ready`, which loads with Acquire. The other side rings `bell` after it made it so.

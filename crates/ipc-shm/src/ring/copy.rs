@@ -4,7 +4,7 @@
 use std::ptr::{NonNull, copy_nonoverlapping};
 
 /// Longer copies are the C library's.
-const INLINED: usize = 128;
+const INLINED: usize = 256;
 
 /// Copies `bytes` to shared memory.
 ///
@@ -35,32 +35,58 @@ pub(super) unsafe fn out(from: NonNull<u8>, bytes: &mut [u8]) {
 /// - they do not overlap, and nobody else writes them meanwhile.
 #[inline]
 unsafe fn copy(from: *const u8, to: *mut u8, len: usize) {
-    if !(16..=INLINED).contains(&len) {
-        // SAFETY: the caller's duties.
-        unsafe { copy_nonoverlapping(from, to, len) };
-        return;
+    // From both ends towards the middle: what is between is copied for the second time. No loop, which
+    // the compiler would make a call of.
+    match len {
+        8..16 => {
+            // SAFETY: `len` is at least 8.
+            unsafe { ends::<8>(from, to, len) }
+        }
+        16..33 => {
+            // SAFETY: `len` is at least 16.
+            unsafe { ends::<16>(from, to, len) }
+        }
+        33..65 => {
+            // SAFETY: `len` is at least 32.
+            unsafe { ends::<32>(from, to, len) }
+        }
+        65..129 => {
+            // SAFETY: `len` is at least 64.
+            unsafe { ends::<64>(from, to, len) }
+        }
+        129..=INLINED => {
+            // SAFETY: `len` is at least 128.
+            unsafe { ends::<128>(from, to, len) }
+        }
+        _ => {
+            // SAFETY: the caller's duties.
+            unsafe { copy_nonoverlapping(from, to, len) }
+        }
     }
-    let mut at = 0;
-    while at + 16 < len {
-        // SAFETY: `at + 16` is below `len`.
-        unsafe { sixteen(from, to, at) };
-        at += 16;
-    }
-    // The last 16 bytes, some of them for the second time.
-    // SAFETY: `len` is at least 16.
-    unsafe { sixteen(from, to, len - 16) };
 }
 
-/// Copies 16 bytes, `at` bytes behind each.
+/// Copies the first and the last `N` bytes.
 ///
 /// # Safety
-/// - `from` is valid for reading, `to` for writing `at + 16` bytes; they do not overlap.
+/// - `from` is valid for reading, `to` for writing `len` bytes; they do not overlap; `len` is at least `N`.
 #[inline]
-unsafe fn sixteen(from: *const u8, to: *mut u8, at: usize) {
+unsafe fn ends<const N: usize>(from: *const u8, to: *mut u8, len: usize) {
+    // SAFETY: the caller's duty.
+    unsafe { chunk::<N>(from, to, 0) };
+    // SAFETY: the caller's duty.
+    unsafe { chunk::<N>(from, to, len - N) };
+}
+
+/// Copies `N` bytes, `at` bytes behind each.
+///
+/// # Safety
+/// - `from` is valid for reading, `to` for writing `at + N` bytes; they do not overlap.
+#[inline]
+unsafe fn chunk<const N: usize>(from: *const u8, to: *mut u8, at: usize) {
     // SAFETY: the caller's duty.
     let from = unsafe { from.add(at) };
     // SAFETY: the caller's duty.
     let to = unsafe { to.add(at) };
     // SAFETY: the caller's duty.
-    unsafe { copy_nonoverlapping(from, to, 16) };
+    unsafe { copy_nonoverlapping(from, to, N) };
 }

@@ -44,15 +44,6 @@ impl Side {
             Self::Receiver => &memory.head().arrived,
         }
     }
-
-    /// The bell on which the other end sleeps.
-    #[inline]
-    fn other_bell(self, memory: &Memory) -> &Bell {
-        match self {
-            Self::Sender => &memory.head().arrived,
-            Self::Receiver => &memory.head().freed,
-        }
-    }
 }
 
 /// One end, without its place in the flow.
@@ -129,15 +120,26 @@ impl End {
         }
     }
 
-    /// Wakes the other side, if it sleeps: after the store that it waits for.
+    /// Wakes the receiver, if it sleeps: after the store that it waits for.
     #[inline]
-    pub(super) fn ring(&self) {
+    pub(super) fn ring_receiver(&self) {
+        self.ring(&self.memory.head().arrived);
+    }
+
+    /// Wakes the sender, if it sleeps: after the store that it waits for.
+    #[inline]
+    pub(super) fn ring_sender(&self) {
+        self.ring(&self.memory.head().freed);
+    }
+
+    #[inline]
+    fn ring(&self, bell: &Bell) {
         if self.registered {
             compiler_fence(Ordering::SeqCst);
         } else {
             fence(Ordering::SeqCst);
         }
-        self.side.other_bell(&self.memory).ring_after_fence();
+        bell.ring_after_fence();
     }
 
     /// Waits until `ready`.
@@ -149,6 +151,11 @@ impl End {
         let bell = side.own_bell(memory);
         let waited = self.waiter.wait(members, bell, until, cancel, || ready(memory), gone);
         waited.map_err(|ended| self.ended(ended))
+    }
+
+    /// How often it is worth to look before [waiting](Self::wait).
+    pub(super) fn polls(&self) -> u32 {
+        self.waiter.polls()
     }
 
     #[cold]

@@ -10,7 +10,7 @@
 //! killed sender leaves a 0 behind its last message, and its successor finds the end by walking from
 //! `tail` to the first 0.
 
-use super::record::{HEADER, PADDING, Place, Word, committed, decode};
+use super::record::{HEADER, PADDING, Place, Word, committed, decode, message};
 use crate::atomic::{AtomicU64, Ordering};
 
 /// The words of a ring. Offsets are multiples of 8 and lie inside the ring.
@@ -28,13 +28,17 @@ pub(crate) trait Words {
 pub(crate) struct Corrupt;
 
 /// The sending side: where the next record goes.
+///
+/// A position counts bytes from the ring's beginning on, lap after lap; an offset is one within a lap.
 #[derive(Debug)]
 pub(crate) struct Tx {
     /// Offset of the next header, whose word is 0.
     at: usize,
-    /// Bytes sent, all in all: `at` modulo the size.
-    position: u64,
-    /// Up to where it may send: the receiver's `tail` when last looked at, and the size.
+    /// Up to which offset of this lap it may write, headers included.
+    until: usize,
+    /// Position of this lap's offset 0.
+    lap: u64,
+    /// Up to which position it may write: the receiver's `tail` when last looked at, and the size.
     limit: u64,
 }
 
@@ -42,63 +46,74 @@ impl Tx {
     /// Finds the end of what was sent so far.
     pub(crate) fn find(words: &impl Words) -> Result<Self, Corrupt> {
         let size = words.size();
-        let (mut at, tail) = start(words)?;
-        let mut position = tail;
-        let limit = tail + size as u64;
+        let (mut at, mut lap) = start(words)?;
+        let limit = lap + (at + size) as u64;
         // A sound ring ends within its size.
-        while position < limit {
-            let step = match decode(words.header(at).load(Ordering::Acquire), at, size) {
-                Word::Nothing => return Ok(Self { at, position, limit }),
-                Word::Pad => size - at,
-                Word::Message(place) => place.size(),
+        while lap + (at as u64) < limit {
+            at = match decode(words.header(at).load(Ordering::Acquire), at, size) {
+                Word::Nothing => {
+                    let mut found = Self { at, until: 0, lap, limit };
+                    found.until = found.end_of_lap(size);
+                    return Ok(found);
+                }
+                Word::Pad => size,
+                Word::Message(place) => place.end,
                 Word::Corrupt => return Err(Corrupt),
             };
-            position += step as u64;
-            at = wrapped(at + step, size);
+            if at == size {
+                (at, lap) = (0, lap + size as u64);
+            }
         }
         Err(Corrupt)
     }
 
-    /// A place for a message of `len` bytes, which fits the ring; none if there is no room now.
+    /// A place for a message of `len` bytes; none if a look at the receiver's side is needed first: see
+    /// [`find_place`](Self::find_place).
     #[inline]
-    pub(crate) fn place(
+    pub(crate) fn place(&self, len: usize) -> Option<Place> {
+        let place = Place::new(self.at, len);
+        if place.end + HEADER <= self.until { Some(place) } else { None }
+    }
+
+    /// A place for a message of `len` bytes, which fits the ring; none if there is no room now.
+    #[cold]
+    pub(crate) fn find_place(
         &mut self,
         words: &impl Words,
         len: usize,
     ) -> Result<Option<Place>, Corrupt> {
-        let place = Place::new(self.at, len);
-        if place.end <= words.size() && self.has_room(place.size()) {
-            return Ok(Some(place));
-        }
-        self.find_place(words, len)
-    }
-
-    #[cold]
-    fn find_place(&mut self, words: &impl Words, len: usize) -> Result<Option<Place>, Corrupt> {
         let size = words.size();
         let limit = words.tail().load(Ordering::Acquire).wrapping_add(size as u64);
         // The receiver neither goes back nor runs ahead.
-        if !(self.limit..=self.position + size as u64).contains(&limit) {
+        if !(self.limit..=self.position() + size as u64).contains(&limit) {
             return Err(Corrupt);
         }
         self.limit = limit;
+        self.until = self.end_of_lap(size);
         if Place::new(self.at, len).end > size {
-            let rest = size - self.at;
-            if !self.has_room(rest) {
+            if !self.has_room(size) {
                 return Ok(None);
             }
             words.header(0).store(0, Ordering::Relaxed);
             words.header(self.at).store(PADDING, Ordering::Release);
-            self.advance(size, size);
+            self.wrap(size);
         }
         let place = Place::new(self.at, len);
-        Ok((place.end <= size && self.has_room(place.size())).then_some(place))
+        Ok((place.end <= size && self.has_room(place.end)).then_some(place))
     }
 
-    /// Whether a record of `bytes` and the header behind it may be written.
-    #[inline]
-    fn has_room(&self, bytes: usize) -> bool {
-        self.position + (bytes + HEADER) as u64 <= self.limit
+    /// Whether records may be written up to the offset `end`, and the header behind them.
+    fn has_room(&self, end: usize) -> bool {
+        self.lap + (end + HEADER) as u64 <= self.limit
+    }
+
+    /// The part of this lap that may be written.
+    fn end_of_lap(&self, size: usize) -> usize {
+        usize::try_from(self.limit - self.lap).map_or(size, |room| room.min(size))
+    }
+
+    fn position(&self) -> u64 {
+        self.lap + self.at as u64
     }
 
     /// Publishes the message that was written to `place`, the last one that was asked for.
@@ -111,9 +126,13 @@ impl Tx {
     /// Steps over `place`, whose header stays 0 until [`publish`](Self::publish).
     #[inline]
     pub(crate) fn prepare(&mut self, words: &impl Words, place: Place) {
-        let size = words.size();
-        words.header(wrapped(place.end, size)).store(0, Ordering::Relaxed);
-        self.advance(place.end, size);
+        if place.end == words.size() {
+            words.header(0).store(0, Ordering::Relaxed);
+            self.wrap(place.end);
+        } else {
+            words.header(place.end).store(0, Ordering::Relaxed);
+            self.at = place.end;
+        }
     }
 
     /// Shows the message at `place`, and all behind it.
@@ -122,46 +141,46 @@ impl Tx {
         words.header(place.at).store(committed(place.len), Ordering::Release);
     }
 
+    #[cold]
+    fn wrap(&mut self, size: usize) {
+        self.at = 0;
+        self.lap += size as u64;
+        self.until = self.end_of_lap(size);
+    }
+
     /// Up to which position the receiver must get for a message of `len` bytes to be placed, or for the
-    /// padding before it.
+    /// padding before it; less the size.
     pub(crate) fn needs(&self, words: &impl Words, len: usize) -> u64 {
-        let size = words.size();
-        let place = Place::new(self.at, len);
-        let bytes = if place.end > size { size - self.at } else { place.size() };
-        self.position + (bytes + HEADER) as u64
+        let end = Place::new(self.at, len).end.min(words.size());
+        self.lap + (end + HEADER) as u64
     }
 
     /// Whether the receiver got so far.
-    pub(crate) fn has_room_now(&self, words: &impl Words, needed: u64) -> bool {
+    pub(crate) fn has_room_now(words: &impl Words, needed: u64) -> bool {
         let tail = words.tail().load(Ordering::Acquire);
         needed <= tail.saturating_add(words.size() as u64)
     }
 
-    #[inline]
-    fn advance(&mut self, end: usize, size: usize) {
-        self.position += (end - self.at) as u64;
-        self.at = wrapped(end, size);
-    }
-
     /// Bytes that were sent and not taken yet, with headers and padding.
     pub(crate) fn pending(&self, words: &impl Words) -> u64 {
-        self.position.wrapping_sub(words.tail().load(Ordering::Acquire))
+        self.position().wrapping_sub(words.tail().load(Ordering::Acquire))
     }
 }
 
 /// The receiving side: where the next record is read.
 #[derive(Debug)]
 pub(crate) struct Rx {
+    /// Offset of the next header.
     at: usize,
-    /// Bytes taken, all in all.
-    position: u64,
+    /// Position of this lap's offset 0.
+    lap: u64,
 }
 
 impl Rx {
     /// Begins where the last receiver ended.
     pub(crate) fn find(words: &impl Words) -> Result<Self, Corrupt> {
-        let (at, position) = start(words)?;
-        Ok(Self { at, position })
+        let (at, lap) = start(words)?;
+        Ok(Self { at, lap })
     }
 
     /// Whether something was sent: one load.
@@ -170,8 +189,14 @@ impl Rx {
         words.header(self.at).load(Ordering::Acquire) != 0
     }
 
-    /// The next message, if one was sent. It stays until it is [taken](Self::take).
+    /// The next message; none also if something else stands there: see [`next`](Self::next).
     #[inline]
+    pub(crate) fn message(&self, words: &impl Words) -> Option<Place> {
+        let word = words.header(self.at).load(Ordering::Acquire);
+        message(word, self.at, words.size())
+    }
+
+    /// The next message, if one was sent. It stays until it is [taken](Self::take).
     pub(crate) fn next(&mut self, words: &impl Words) -> Result<Option<Place>, Corrupt> {
         let word = words.header(self.at).load(Ordering::Acquire);
         match decode(word, self.at, words.size()) {
@@ -188,7 +213,8 @@ impl Rx {
         if word != Word::Pad || self.at == 0 {
             return Err(Corrupt);
         }
-        self.advance(words, size);
+        self.pass(words, size);
+        self.tell(words);
         let word = words.header(0).load(Ordering::Acquire);
         match decode(word, 0, size) {
             Word::Message(place) => Ok(Some(place)),
@@ -200,27 +226,24 @@ impl Rx {
     /// Gives the room of a message back, which has been read.
     #[inline]
     pub(crate) fn take(&mut self, words: &impl Words, place: Place) {
-        self.advance(words, place.end);
+        self.pass(words, place.end);
+        self.tell(words);
     }
 
-    /// As [`take`](Self::take), but the sender does not learn of it until [`tell`](Self::tell).
+    /// Steps to the offset `end`, but the sender does not learn of it until [`tell`](Self::tell).
     #[inline]
-    pub(crate) fn pass(&mut self, words: &impl Words, place: Place) {
-        self.position += (place.end - self.at) as u64;
-        self.at = wrapped(place.end, words.size());
+    pub(crate) fn pass(&mut self, words: &impl Words, end: usize) {
+        self.at = end;
+        if end == words.size() {
+            self.at = 0;
+            self.lap += end as u64;
+        }
     }
 
     /// Tells the sender what was taken.
     #[inline]
     pub(crate) fn tell(&self, words: &impl Words) {
-        words.tail().store(self.position, Ordering::Release);
-    }
-
-    #[inline]
-    fn advance(&mut self, words: &impl Words, end: usize) {
-        self.position += (end - self.at) as u64;
-        self.at = wrapped(end, words.size());
-        self.tell(words);
+        words.tail().store(self.lap + self.at as u64, Ordering::Release);
     }
 
     /// How many messages wait. At most `most` are counted.
@@ -233,7 +256,7 @@ impl Rx {
                 Word::Pad => size - at,
                 Word::Message(place) => {
                     count += 1;
-                    place.size()
+                    place.end - place.at
                 }
             };
             passed += step;
@@ -243,15 +266,14 @@ impl Rx {
     }
 }
 
-/// Where the next message that nobody has taken stands: offset and position.
+/// Where the next message that nobody has taken stands: its offset, and the position of its lap.
 fn start(words: &impl Words) -> Result<(usize, u64), Corrupt> {
-    let tail = words.tail().load(Ordering::Acquire);
-    let at = usize::try_from(tail % words.size() as u64).map_err(|_| Corrupt)?;
+    let (tail, size) = (words.tail().load(Ordering::Acquire), words.size() as u64);
+    let at = usize::try_from(tail % size).map_err(|_| Corrupt)?;
     // Positions grow by less than an exabyte.
-    if at % HEADER == 0 && tail < 1 << 62 { Ok((at, tail)) } else { Err(Corrupt) }
+    if at % HEADER == 0 && tail < 1 << 62 { Ok((at, tail - tail % size)) } else { Err(Corrupt) }
 }
 
-#[inline]
 fn wrapped(at: usize, size: usize) -> usize {
     if at == size { 0 } else { at }
 }

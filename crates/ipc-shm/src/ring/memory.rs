@@ -181,6 +181,20 @@ impl Memory {
         }
     }
 
+    /// Asks for the line at `offset` to be ours by the time we write to it.
+    #[inline]
+    pub(crate) fn expect_write(&self, offset: usize) {
+        let place = self.at(offset).as_ptr();
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: PREFETCHW changes nothing but where the line is kept, whatever the address; a
+        // processor without it takes it for a NOP.
+        unsafe {
+            std::arch::asm!("prefetchw [{}]", in(reg) place, options(nostack, preserves_flags, readonly));
+        }
+        #[cfg(not(target_arch = "x86_64"))]
+        let _ = place;
+    }
+
     #[inline]
     fn at(&self, offset: usize) -> NonNull<u8> {
         debug_assert!(offset <= self.size);

@@ -24,17 +24,14 @@ pub struct Receiver {
     rx: Rx,
     /// Messages since the ring was last found empty.
     streak: u32,
-    /// Times that the ring was found empty.
-    empties: u32,
+    /// How often to look before anything else is done about an empty ring.
+    polls: u32,
 }
 
 /// After so many messages in a row the sender is taken to be streaming.
 const STREAMING: u32 = 4;
 /// `pause`s that leave the line of the next record to a streaming sender, so that it fills several.
 const BACK_OFF: u32 = 40;
-/// One empty ring in so many is taken for a stream: how a stream of single messages becomes one.
-const TRY: u32 = 256;
-
 impl Receiver {
     /// Makes a new ring for 64 KiB and takes its receiving end: see [`Options`].
     ///
@@ -78,7 +75,8 @@ impl Receiver {
 
     pub(super) fn join(end: End) -> Result<Self> {
         let rx = Rx::find(&end.memory).map_err(|corrupt| end.corrupt(corrupt))?;
-        Ok(Self { end, rx, streak: 0, empties: 0 })
+        let polls = end.polls();
+        Ok(Self { end, rx, streak: 0, polls })
     }
 
     /// Receives a message into `into` and tells its length. It waits while there is none.
@@ -251,7 +249,7 @@ impl Receiver {
             match self.rx.next(&self.end.memory) {
                 Ok(Some(place)) => {
                     handle(self.end.memory.bytes_of(place));
-                    self.rx.pass(&self.end.memory, place);
+                    self.rx.pass(&self.end.memory, place.end);
                     count += 1;
                 }
                 Ok(None) => break,
@@ -259,7 +257,7 @@ impl Receiver {
             }
         }
         self.rx.tell(&self.end.memory);
-        self.end.ring();
+        self.end.ring_sender();
         Ok(count)
     }
 
@@ -288,47 +286,59 @@ impl Receiver {
         Ok(Peek::new(self, place))
     }
 
-    /// The next message.
+    /// The next message. What a short wait needs is all here: what a call returned would go through
+    /// memory, which a message in a hurry notices.
     #[inline]
     fn next(&mut self, until: Until) -> Result<Place> {
-        if self.end.memory.me().is_some() {
-            if let Ok(Some(place)) = self.rx.next(&self.end.memory) {
-                return Ok(place);
+        let mut polls = 0;
+        loop {
+            if self.end.memory.me().is_some() {
+                if let Some(place) = self.rx.message(&self.end.memory) {
+                    return Ok(place);
+                }
+            }
+            if until != Until::No && polls < self.polls && self.streak < STREAMING {
+                polls += 1;
+                self.streak = 0;
+                std::hint::spin_loop();
+            } else {
+                self.await_message(until)?;
             }
         }
-        self.wait_for_next(until)
     }
 
-    #[inline(never)]
-    fn wait_for_next(&mut self, until: Until) -> Result<Place> {
+    /// Waits until there may be a message.
+    #[cold]
+    fn await_message(&mut self, until: Until) -> Result<()> {
         if self.end.memory.me().is_none() {
             return Err(self.end.not_owner());
         }
-        self.empties = self.empties.wrapping_add(1);
-        if until != Until::No && (self.streak >= STREAMING || self.empties % TRY == 0) {
+        let streaming = self.streak >= STREAMING;
+        self.streak = 0;
+        if until != Until::No && streaming {
             for _ in 0..BACK_OFF {
                 std::hint::spin_loop();
             }
+            return Ok(());
         }
-        self.streak = 0;
-        loop {
-            match self.rx.next(&self.end.memory) {
-                Ok(Some(place)) => return Ok(place),
-                Ok(None) => {
-                    let rx = &self.rx;
-                    self.end.wait(until, |memory| rx.ready(memory))?;
-                }
-                Err(corrupt) => return Err(self.end.corrupt(corrupt)),
+        match self.rx.next(&self.end.memory) {
+            Ok(Some(_)) => Ok(()),
+            Ok(None) => {
+                let rx = &self.rx;
+                let waited = self.end.wait(until, |memory| rx.ready(memory));
+                self.polls = self.end.polls();
+                waited
             }
+            Err(corrupt) => Err(self.end.corrupt(corrupt)),
         }
     }
 
     /// Gives the room of a message back.
     #[inline]
     pub(super) fn take(&mut self, place: Place) {
-        self.streak = self.streak.saturating_add(1);
+        self.streak = self.streak.wrapping_add(1);
         self.rx.take(&self.end.memory, place);
-        self.end.ring();
+        self.end.ring_sender();
     }
 
     pub(super) fn memory(&self) -> &Memory {

@@ -58,12 +58,6 @@ impl Place {
         };
         Self { at, payload, len, end }
     }
-
-    /// Bytes it takes.
-    #[inline]
-    pub(crate) const fn size(&self) -> usize {
-        self.end - self.at
-    }
 }
 
 /// What a header word means.
@@ -79,23 +73,27 @@ pub(crate) enum Word {
     Corrupt,
 }
 
-/// Reads the header word at `at` of a ring of `size` bytes. What it answers lies inside the ring.
+/// The message whose header word this is, if it is one's that lies inside a ring of `size` bytes.
 #[inline]
-pub(crate) const fn decode(word: u64, at: usize, size: usize) -> Word {
-    if word == 0 {
-        return Word::Nothing;
-    }
+pub(crate) const fn message(word: u64, at: usize, size: usize) -> Option<Place> {
     if word & !LENGTH == COMMITTED {
-        let len = word & LENGTH;
-        if len <= size as u64 {
-            let place = Place::new(at, len as usize);
-            if place.end <= size {
-                return Word::Message(place);
-            }
+        #[expect(clippy::cast_possible_truncation, reason = "48 bits")]
+        let place = Place::new(at, (word & LENGTH) as usize);
+        if place.end <= size {
+            return Some(place);
         }
-        return Word::Corrupt;
     }
-    if word == PADDING { Word::Pad } else { Word::Corrupt }
+    None
+}
+
+/// Reads the header word at `at` of a ring of `size` bytes.
+pub(crate) const fn decode(word: u64, at: usize, size: usize) -> Word {
+    match (message(word, at, size), word) {
+        (Some(place), _) => Word::Message(place),
+        (None, 0) => Word::Nothing,
+        (None, PADDING) => Word::Pad,
+        (None, _) => Word::Corrupt,
+    }
 }
 
 /// The size of a ring whose longest message has `capacity` bytes: it fits with the header that follows.

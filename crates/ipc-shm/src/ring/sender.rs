@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use ipc_core::Wait as Until;
 
 use super::end::End;
-use super::flow::{Rx, Tx};
+use super::flow::{Rx, Tx, Words};
 use super::memory::Memory;
 use super::options::Options;
 use super::record::Place;
@@ -125,7 +125,18 @@ impl Sender {
 
     #[inline]
     fn send_until(&mut self, bytes: &[u8], until: Until) -> Result<()> {
-        let place = self.place(bytes.len(), until)?;
+        // All of the fast path in one branch: what a call returned would go through memory.
+        if let Some(place) = self.place_now(bytes.len()) {
+            self.end.memory.write(place, bytes);
+            self.commit(place);
+            return Ok(());
+        }
+        self.send_slowly(bytes, until)
+    }
+
+    #[cold]
+    fn send_slowly(&mut self, bytes: &[u8], until: Until) -> Result<()> {
+        let place = self.wait_for_place(bytes.len(), until)?;
         self.end.memory.write(place, bytes);
         self.commit(place);
         Ok(())
@@ -182,7 +193,10 @@ impl Sender {
 
     #[inline]
     fn reserve_until(&mut self, len: usize, until: Until) -> Result<Slot<'_>> {
-        let place = self.place(len, until)?;
+        let place = match self.place_now(len) {
+            Some(place) => place,
+            None => self.wait_for_place(len, until)?,
+        };
         Ok(Slot::new(self, place))
     }
 
@@ -196,7 +210,7 @@ impl Sender {
         let mut sent = 0;
         while sent < messages.len() {
             let first = messages[sent].as_ref();
-            let place = self.place(first.len(), Until::FOREVER);
+            let place = self.wait_for_place(first.len(), Until::FOREVER);
             let place = place.map_err(|error| Rejected { value: sent, error })?;
             sent += self.batch(place, &messages[sent..]);
         }
@@ -209,7 +223,7 @@ impl Sender {
     /// As [`send`](Self::send), for the first of them.
     pub fn try_send_many(&mut self, messages: &[impl AsRef<[u8]>]) -> Result<usize> {
         let Some(first) = messages.first() else { return Ok(0) };
-        let place = self.place(first.as_ref().len(), Until::No)?;
+        let place = self.wait_for_place(first.as_ref().len(), Until::No)?;
         Ok(self.batch(place, messages))
     }
 
@@ -223,26 +237,29 @@ impl Sender {
             if bytes.len() > memory.capacity() {
                 break;
             }
-            let Ok(Some(place)) = self.tx.place(memory, bytes.len()) else { break };
+            let place = match self.tx.place(bytes.len()) {
+                None => self.tx.find_place(memory, bytes.len()).unwrap_or_default(),
+                place => place,
+            };
+            let Some(place) = place else { break };
             memory.write(place, bytes);
             self.tx.commit(memory, place);
             sent += 1;
         }
         // Last: the receiver sees none of them before.
         Tx::publish(memory, place);
-        self.end.ring();
+        self.end.ring_receiver();
         sent
     }
 
-    /// A place for a message.
+    /// A place for a message, if nothing happened that must be looked at first.
     #[inline]
-    fn place(&mut self, len: usize, until: Until) -> Result<Place> {
+    fn place_now(&self, len: usize) -> Option<Place> {
         if self.end.is_quiet() && len <= self.end.memory.capacity() {
-            if let Ok(Some(place)) = self.tx.place(&self.end.memory, len) {
-                return Ok(place);
-            }
+            self.tx.place(len)
+        } else {
+            None
         }
-        self.wait_for_place(len, until)
     }
 
     #[cold]
@@ -252,14 +269,14 @@ impl Sender {
         }
         self.end.look()?;
         loop {
-            let place = self.tx.place(&self.end.memory, len);
+            let place = self.tx.find_place(&self.end.memory, len);
             if let Some(place) = place.map_err(|corrupt| self.end.corrupt(corrupt))? {
                 return Ok(place);
             }
             // A pad that was just written is news to the receiver, too.
-            self.end.ring();
-            let (tx, need) = (&self.tx, self.tx.needs(&self.end.memory, len));
-            self.end.wait(until, |memory| tx.has_room_now(memory, need))?;
+            self.end.ring_receiver();
+            let needed = self.tx.needs(&self.end.memory, len);
+            self.end.wait(until, |memory| Tx::has_room_now(memory, needed))?;
         }
     }
 
@@ -267,7 +284,9 @@ impl Sender {
     #[inline]
     pub(super) fn commit(&mut self, place: Place) {
         self.tx.commit(&self.end.memory, place);
-        self.end.ring();
+        self.end.ring_receiver();
+        // The header after the next one: its line was the receiver's a lap ago.
+        self.end.memory.expect_write((place.end + 64).min(self.end.memory.size() - 64));
     }
 
     pub(super) fn memory(&self) -> &Memory {
