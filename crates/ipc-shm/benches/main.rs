@@ -1,5 +1,10 @@
 //! Shared memory beside the physical floor.
 
+mod broadcast;
+mod fan_in;
+mod helper;
+mod latest;
+mod moves;
 mod ring;
 
 use std::process::ExitCode;
@@ -7,5 +12,13 @@ use std::process::ExitCode;
 use ipc_devkit::bench;
 
 fn main() -> ExitCode {
-    bench::main("ipc-shm", ring::cases)
+    if helper::is_one() {
+        return helper::run();
+    }
+    bench::main("ipc-shm", |bench| {
+        ring::cases(bench);
+        latest::cases(bench);
+        broadcast::cases(bench);
+        fan_in::cases(bench);
+    })
 }
