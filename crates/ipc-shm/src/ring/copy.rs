@@ -71,10 +71,11 @@ unsafe fn copy(from: *const u8, to: *mut u8, len: usize) {
 /// - `from` is valid for reading, `to` for writing `len` bytes; they do not overlap; `len` is at least `N`.
 #[inline]
 unsafe fn ends<const N: usize>(from: *const u8, to: *mut u8, len: usize) {
-    // SAFETY: the caller's duty.
-    unsafe { chunk::<N>(from, to, 0) };
+    // The end first: the line of the header is left to the other side until the last moment.
     // SAFETY: the caller's duty.
     unsafe { chunk::<N>(from, to, len - N) };
+    // SAFETY: the caller's duty.
+    unsafe { chunk::<N>(from, to, 0) };
 }
 
 /// Copies `N` bytes, `at` bytes behind each.

@@ -127,8 +127,7 @@ impl Sender {
     fn send_until(&mut self, bytes: &[u8], until: Until) -> Result<()> {
         // All of the fast path in one branch: what a call returned would go through memory.
         if let Some(place) = self.place_now(bytes.len()) {
-            self.end.memory.write(place, bytes);
-            self.commit(place);
+            self.put(place, bytes);
             return Ok(());
         }
         self.send_slowly(bytes, until)
@@ -137,8 +136,7 @@ impl Sender {
     #[cold]
     fn send_slowly(&mut self, bytes: &[u8], until: Until) -> Result<()> {
         let place = self.wait_for_place(bytes.len(), until)?;
-        self.end.memory.write(place, bytes);
-        self.commit(place);
+        self.put(place, bytes);
         Ok(())
     }
 
@@ -280,10 +278,25 @@ impl Sender {
         }
     }
 
-    /// Publishes the message in `place`.
+    /// Writes and publishes a message. The line of its header comes last, all at once: the receiver looks at
+    /// it all the time, and takes it away between two stores.
+    #[inline]
+    fn put(&mut self, place: Place, bytes: &[u8]) {
+        self.tx.prepare(&self.end.memory, place);
+        self.end.memory.write(place, bytes);
+        self.publish(place);
+    }
+
+    /// Publishes the message that was written in place.
     #[inline]
     pub(super) fn commit(&mut self, place: Place) {
-        self.tx.commit(&self.end.memory, place);
+        self.tx.prepare(&self.end.memory, place);
+        self.publish(place);
+    }
+
+    #[inline]
+    fn publish(&mut self, place: Place) {
+        Tx::publish(&self.end.memory, place);
         self.end.ring_receiver();
         // The header after the next one: its line was the receiver's a lap ago.
         self.end.memory.expect_write((place.end + 64).min(self.end.memory.size() - 64));
