@@ -6,7 +6,7 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use ipc_devkit::bench::{Bench, Better, Case, Pair, Scenario, Turns};
-use ipc_shm::{Error, Latest, LatestReader};
+use ipc_shm::{Latest, LatestReader};
 
 use super::helper::{self, Helpers};
 use super::moves;
@@ -71,20 +71,13 @@ fn read<const N: usize>(role: Option<&'static str>, into: bool) -> Pair {
         }
         let Some((reader, _)) = &mut there else { return Ok(()) };
         for _ in turns.sequence() {
-            let (first, last) = loop {
-                let loaded = if into {
-                    reader.load_into(&mut value).map(|_| (value[0], value[N - 1]))
-                } else {
-                    reader.load().map(|value| {
-                        let value = black_box(&value);
-                        (value[0], value[N - 1])
-                    })
-                };
-                match loaded {
-                    // Begins again; it is part of the time.
-                    Err(Error::Contended { .. }) => {}
-                    loaded => break loaded?,
-                }
+            let (first, last) = if into {
+                reader.load_into(&mut value)?;
+                (value[0], value[N - 1])
+            } else {
+                let value = reader.load()?;
+                let value = black_box(&value);
+                (value[0], value[N - 1])
             };
             if first != last {
                 return Err(wrong());

@@ -89,19 +89,7 @@ impl Area {
         unsafe { copy::to_shared(from, to.as_ptr(), size_of::<T>()) };
     }
 
-    /// Copies a value from `at`: a mixture, if others write there meanwhile.
-    #[inline]
-    pub(crate) fn load_value<T: ShmSafe>(&self, at: usize) -> T {
-        let from = self.at(at, size_of::<T>());
-        let mut value = MaybeUninit::<T>::uninit();
-        let to = value.as_mut_ptr().cast::<u8>();
-        // SAFETY: the source is inside the body; the target is a local of that size.
-        unsafe { copy::from_shared(from.as_ptr(), to, size_of::<T>()) };
-        // SAFETY: every byte was written, and any bytes are a valid `T: ShmSafe`.
-        unsafe { value.assume_init() }
-    }
-
-    /// As [`load_value`](Self::load_value), over a value that is there.
+    /// Copies a value from `at`, over one that is there: a mixture, if others write there meanwhile.
     #[inline]
     pub(crate) fn load_value_into<T: ShmSafe>(&self, at: usize, value: &mut T) {
         let from = self.at(at, size_of::<T>());
@@ -109,6 +97,13 @@ impl Area {
         // SAFETY: the source is inside the body; the target is borrowed for us alone, and any bytes are
         // a valid `T: ShmSafe`, which has nothing to drop.
         unsafe { copy::from_shared(from.as_ptr(), to, size_of::<T>()) };
+    }
+
+    /// A value to be loaded over.
+    #[inline]
+    pub(crate) fn blank<T: ShmSafe>() -> T {
+        // SAFETY: any bits are a valid `T: ShmSafe`, so zeroes are.
+        unsafe { MaybeUninit::zeroed().assume_init() }
     }
 
     /// The address of `len` bytes at `at`. The protocols compute offsets from private sizes, so the check

@@ -14,15 +14,44 @@ pub(crate) struct Handle {
     name: String,
     pub(crate) cancel: CancelWord,
     waiter: Waiter,
+    /// Messages since nothing was last found.
+    streak: u32,
 }
+
+/// After so many messages in a row the sender is taken to be streaming.
+const STREAMING: u32 = 4;
+/// `pause`s that leave the lines to a streaming sender, so that it fills several.
+const BACK_OFF: u32 = 40;
 
 impl Handle {
     pub(crate) fn new(name: &str, mode: Wait) -> Self {
-        Self { name: name.to_owned(), cancel: CancelWord::new(), waiter: Waiter::new(mode) }
+        Self {
+            name: name.to_owned(),
+            cancel: CancelWord::new(),
+            waiter: Waiter::new(mode),
+            streak: 0,
+        }
     }
 
     pub(crate) fn name(&self) -> &str {
         &self.name
+    }
+
+    /// A message was received.
+    #[inline]
+    pub(crate) fn took(&mut self) {
+        self.streak = self.streak.wrapping_add(1);
+    }
+
+    /// Nothing was found. True: the sender was streaming and got time to go on, so look again.
+    #[inline]
+    pub(crate) fn back_off(&mut self, until: Until) -> bool {
+        let streaming = self.streak >= STREAMING && until != Until::No;
+        self.streak = 0;
+        if streaming {
+            (0..BACK_OFF).for_each(|_| std::hint::spin_loop());
+        }
+        streaming
     }
 
     /// Waits until `ready`, which loads with Acquire what others publish before they ring `bell`; what

@@ -243,7 +243,9 @@ impl Receiver {
             let found = match self.rx.next(&self.area) {
                 Ok(Some(found)) => found,
                 Ok(None) => {
-                    self.wait(until)?;
+                    if !self.handle.back_off(until) {
+                        self.wait(until)?;
+                    }
                     continue;
                 }
                 Err(_) => {
@@ -257,6 +259,7 @@ impl Receiver {
                 let copied = copy(&self.area, found)?;
                 if self.is_whole() {
                     let missed = self.rx.pass(found);
+                    self.handle.took();
                     if let Some(index) = self.cursor {
                         self.rx.tell(&self.area, index);
                         self.area.bell(FREED).ring();

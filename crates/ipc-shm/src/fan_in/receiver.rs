@@ -265,31 +265,40 @@ impl Receiver {
         until: Until,
         mut copy: impl FnMut(&Memory, Place) -> Result<R>,
     ) -> Result<(R, SenderId)> {
-        if self.area.me().is_none() {
-            return Err(self.handle.not_owner());
-        }
         loop {
-            let (lanes, used) = (&mut self.lanes, used(&self.area));
-            let next = |index: usize| match lanes.get_mut(index) {
-                Some(lane) => lane.rx.next(&lane.memory),
-                None => Ok(None),
-            };
-            let found = self.turns.next(used, next);
-            if let Some((index, place)) = found.map_err(|_| self.handle.corrupt("a lane"))? {
-                let Lane { memory, rx } = &mut self.lanes[index];
-                let head = memory.head();
-                // A lane changes hands only when it is empty: whose it is now, that message is.
-                let from = SenderId(head.sender.owner());
-                let copied = copy(memory, place)?;
-                rx.take(memory, place);
-                head.freed.ring();
-                return Ok((copied, from));
+            let lane = self.turns.current().and_then(|index| self.lanes.get_mut(index));
+            if let Some(Lane { memory, rx }) = lane.filter(|lane| lane.memory.me().is_some()) {
+                if let Some(place) = rx.message(memory) {
+                    let head = memory.head();
+                    // A lane changes hands only when it is empty: who has it now sent this.
+                    let from = SenderId(head.sender.owner());
+                    let copied = copy(memory, place)?;
+                    rx.take(memory, place);
+                    head.freed.ring();
+                    self.turns.took();
+                    self.handle.took();
+                    return Ok((copied, from));
+                }
             }
-            self.wait(until)?;
+            self.turn(until)?;
         }
     }
 
+    /// Gives the next lane its turn, or waits until there may be one with a message.
     #[cold]
+    fn turn(&mut self, until: Until) -> Result<()> {
+        let Self { area, lanes, turns, handle, .. } = self;
+        if area.me().is_none() {
+            return Err(handle.not_owner());
+        }
+        let look = |index: usize| match lanes.get_mut(index) {
+            Some(lane) => lane.rx.next(&lane.memory).map(|place| place.is_some()),
+            None => Ok(false),
+        };
+        let found = turns.turn(used(area), look).map_err(|_| handle.corrupt("a lane"))?;
+        if found || handle.back_off(until) { Ok(()) } else { self.wait(until) }
+    }
+
     fn wait(&mut self, until: Until) -> Result<()> {
         let Self { area, lanes, handle, persistent, .. } = self;
         let gone = || if *persistent { None } else { all_gone(area, lanes) };

@@ -25,27 +25,25 @@ impl Turns {
         Self { patience: vec![0; lanes], current: 0, left: 0, probed: 0 }
     }
 
-    /// The first lane, among the first `used`, in which `look` finds something, and what it finds.
+    /// The lane that has its turn, if it may have one more message.
     #[inline]
-    pub(super) fn next<R, E>(
-        &mut self,
-        used: usize,
-        mut look: impl FnMut(usize) -> Result<Option<R>, E>,
-    ) -> Result<Option<(usize, R)>, E> {
-        if self.left > 0 {
-            self.left -= 1;
-            if let Some(found) = look(self.current)? {
-                return Ok(Some((self.current, found)));
-            }
-        }
-        self.turn(used, look)
+    pub(super) fn current(&self) -> Option<usize> {
+        if self.left > 0 { Some(self.current) } else { None }
     }
 
-    fn turn<R, E>(
+    /// A message was taken from it.
+    #[inline]
+    pub(super) fn took(&mut self) {
+        self.left -= 1;
+    }
+
+    /// Gives the turn to the next lane, among the first `used`, in which `look` finds something. False:
+    /// there is none.
+    pub(super) fn turn<E>(
         &mut self,
         used: usize,
-        mut look: impl FnMut(usize) -> Result<Option<R>, E>,
-    ) -> Result<Option<(usize, R)>, E> {
+        mut look: impl FnMut(usize) -> Result<bool, E>,
+    ) -> Result<bool, E> {
         let used = used.min(self.patience.len());
         let probe = self.probe(used);
         // An idle one, then those that are busy, then, if there is nothing, all.
@@ -55,17 +53,17 @@ impl Turns {
                 if self.patience[lane] == 0 && !all && Some(lane) != probe {
                     continue;
                 }
-                if let Some(found) = look(lane)? {
+                if look(lane)? {
                     self.patience[lane] = PATIENCE;
                     self.current = lane;
-                    self.left = BURST - 1;
-                    return Ok(Some((lane, found)));
+                    self.left = BURST;
+                    return Ok(true);
                 }
                 self.patience[lane] = self.patience[lane].saturating_sub(1);
             }
         }
         self.left = 0;
-        Ok(None)
+        Ok(false)
     }
 
     /// The next idle lane.
