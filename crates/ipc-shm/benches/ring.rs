@@ -64,7 +64,7 @@ impl Named {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let name = format!("ipc-t-{}-{number}-ring", std::process::id());
-        let capacity = (128 << 10).max(size * 5);
+        let capacity = (128 << 10).max(4 * (size + 256));
         Rc::new(Self { name, options: Options::new().capacity(capacity).wait(wait) })
     }
 

@@ -4,11 +4,16 @@
 //! |---|---|---|---|
 //! | header of a record | 0: nothing yet; else see `record` | the sender | Release, after the message and after the 0 behind it; the receiver's load is Acquire |
 //! | the word where the next header will be | 0 | the sender | Relaxed, before that Release |
-//! | `tail` | bytes taken, all in all | the receiver | Release, after the message was copied out; the sender's load is Acquire |
+//! | `taken` | bytes taken, all in all | the receiver | Release, after the message was copied out; Acquire |
+//! | `tail` | what `taken` was some time ago | the receiver | the same |
 //!
 //! The sender keeps the next header's place free and 0. So no stale byte is ever taken for a header, a
 //! killed sender leaves a 0 behind its last message, and its successor finds the end by walking from
-//! `tail` to the first 0.
+//! `taken` to the first 0.
+//!
+//! `taken` is exact, so a message is received at most once, whoever dies. The sender reads it only when it
+//! would have to wait: each look takes the line away from the receiver, which writes it for each message.
+//! `tail` is for the sender of a stream: written when a quarter of the ring was taken, or nothing is left.
 
 use super::record::{HEADER, PADDING, Place, Word, committed, decode, message};
 use crate::atomic::{AtomicU64, Ordering};
@@ -20,6 +25,8 @@ pub(crate) trait Words {
     /// The header word at `at`.
     fn header(&self, at: usize) -> &AtomicU64;
     /// How many bytes the receiver has taken.
+    fn taken(&self) -> &AtomicU64;
+    /// How many it had taken some time ago.
     fn tail(&self) -> &AtomicU64;
 }
 
@@ -38,7 +45,7 @@ pub(crate) struct Tx {
     until: usize,
     /// Position of this lap's offset 0.
     lap: u64,
-    /// Up to which position it may write: the receiver's `tail` when last looked at, and the size.
+    /// Up to which position it may write: what the receiver had taken when last looked at, and the size.
     limit: u64,
 }
 
@@ -75,31 +82,52 @@ impl Tx {
         if place.end + HEADER <= self.until { Some(place) } else { None }
     }
 
-    /// A place for a message of `len` bytes, which fits the ring; none if there is no room now.
-    #[cold]
+    /// A place for a message of `len` bytes, which fits the ring; none if there is no room, as far as
+    /// `tail` tells.
     pub(crate) fn find_place(
         &mut self,
         words: &impl Words,
         len: usize,
     ) -> Result<Option<Place>, Corrupt> {
+        self.look(words, words.tail())?;
+        Ok(self.make_place(words, len))
+    }
+
+    /// As [`find_place`](Self::find_place), and certain.
+    pub(crate) fn find_place_exactly(
+        &mut self,
+        words: &impl Words,
+        len: usize,
+    ) -> Result<Option<Place>, Corrupt> {
+        self.look(words, words.taken())?;
+        Ok(self.make_place(words, len))
+    }
+
+    /// Looks how far the receiver got.
+    fn look(&mut self, words: &impl Words, word: &AtomicU64) -> Result<(), Corrupt> {
         let size = words.size();
-        let limit = words.tail().load(Ordering::Acquire).wrapping_add(size as u64);
-        // The receiver neither goes back nor runs ahead.
-        if !(self.limit..=self.position() + size as u64).contains(&limit) {
+        let limit = word.load(Ordering::Acquire).wrapping_add(size as u64);
+        // It cannot be ahead of what was sent.
+        if limit > self.position() + size as u64 {
             return Err(Corrupt);
         }
-        self.limit = limit;
+        self.limit = self.limit.max(limit);
         self.until = self.end_of_lap(size);
+        Ok(())
+    }
+
+    fn make_place(&mut self, words: &impl Words, len: usize) -> Option<Place> {
+        let size = words.size();
         if Place::new(self.at, len).end > size {
             if !self.has_room(size) {
-                return Ok(None);
+                return None;
             }
             words.header(0).store(0, Ordering::Relaxed);
             words.header(self.at).store(PADDING, Ordering::Release);
             self.wrap(size);
         }
         let place = Place::new(self.at, len);
-        Ok((place.end <= size && self.has_room(place.end)).then_some(place))
+        (place.end <= size && self.has_room(place.end)).then_some(place)
     }
 
     /// Whether records may be written up to the offset `end`, and the header behind them.
@@ -157,13 +185,13 @@ impl Tx {
 
     /// Whether the receiver got so far.
     pub(crate) fn has_room_now(words: &impl Words, needed: u64) -> bool {
-        let tail = words.tail().load(Ordering::Acquire);
-        needed <= tail.saturating_add(words.size() as u64)
+        let taken = words.taken().load(Ordering::Acquire);
+        needed <= taken.saturating_add(words.size() as u64)
     }
 
     /// Bytes that were sent and not taken yet, with headers and padding.
     pub(crate) fn pending(&self, words: &impl Words) -> u64 {
-        self.position().wrapping_sub(words.tail().load(Ordering::Acquire))
+        self.position().wrapping_sub(words.taken().load(Ordering::Acquire))
     }
 }
 
@@ -174,13 +202,17 @@ pub(crate) struct Rx {
     at: usize,
     /// Position of this lap's offset 0.
     lap: u64,
+    /// What `tail` says.
+    told: u64,
 }
 
 impl Rx {
     /// Begins where the last receiver ended.
     pub(crate) fn find(words: &impl Words) -> Result<Self, Corrupt> {
         let (at, lap) = start(words)?;
-        Ok(Self { at, lap })
+        // The one before may have died without telling.
+        words.tail().store(lap + at as u64, Ordering::Release);
+        Ok(Self { at, lap, told: lap + at as u64 })
     }
 
     /// Whether something was sent: one load.
@@ -214,7 +246,7 @@ impl Rx {
             return Err(Corrupt);
         }
         self.pass(words, size);
-        self.tell(words);
+        self.settle(words);
         let word = words.header(0).load(Ordering::Acquire);
         match decode(word, 0, size) {
             Word::Message(place) => Ok(Some(place)),
@@ -227,10 +259,10 @@ impl Rx {
     #[inline]
     pub(crate) fn take(&mut self, words: &impl Words, place: Place) {
         self.pass(words, place.end);
-        self.tell(words);
+        self.settle(words);
     }
 
-    /// Steps to the offset `end`, but the sender does not learn of it until [`tell`](Self::tell).
+    /// Steps to the offset `end`; nothing is given back until [`settle`](Self::settle).
     #[inline]
     pub(crate) fn pass(&mut self, words: &impl Words, end: usize) {
         self.at = end;
@@ -240,10 +272,32 @@ impl Rx {
         }
     }
 
-    /// Tells the sender what was taken.
+    /// Gives the room of all that was passed back.
     #[inline]
-    pub(crate) fn tell(&self, words: &impl Words) {
-        words.tail().store(self.lap + self.at as u64, Ordering::Release);
+    pub(crate) fn settle(&mut self, words: &impl Words) {
+        let position = self.position();
+        words.taken().store(position, Ordering::Release);
+        if position - self.told >= (words.size() / 4) as u64 {
+            self.tell(words);
+        }
+    }
+
+    /// Tells a streaming sender what was taken.
+    #[inline]
+    pub(crate) fn tell(&mut self, words: &impl Words) {
+        self.told = self.position();
+        words.tail().store(self.told, Ordering::Release);
+    }
+
+    /// Whether everything was told.
+    #[inline]
+    pub(crate) fn has_told(&self) -> bool {
+        self.told == self.position()
+    }
+
+    #[inline]
+    fn position(&self) -> u64 {
+        self.lap + self.at as u64
     }
 
     /// How many messages wait. At most `most` are counted.
@@ -268,10 +322,10 @@ impl Rx {
 
 /// Where the next message that nobody has taken stands: its offset, and the position of its lap.
 fn start(words: &impl Words) -> Result<(usize, u64), Corrupt> {
-    let (tail, size) = (words.tail().load(Ordering::Acquire), words.size() as u64);
-    let at = usize::try_from(tail % size).map_err(|_| Corrupt)?;
+    let (taken, size) = (words.taken().load(Ordering::Acquire), words.size() as u64);
+    let at = usize::try_from(taken % size).map_err(|_| Corrupt)?;
     // Positions grow by less than an exabyte.
-    if at % HEADER == 0 && tail < 1 << 62 { Ok((at, tail - tail % size)) } else { Err(Corrupt) }
+    if at % HEADER == 0 && taken < 1 << 62 { Ok((at, taken - taken % size)) } else { Err(Corrupt) }
 }
 
 fn wrapped(at: usize, size: usize) -> usize {

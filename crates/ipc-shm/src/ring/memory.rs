@@ -3,8 +3,9 @@
 //! ```text
 //! 0     what is written once: the size of the data
 //! 128   what changes rarely: who sends, who receives, the two bells
-//! 256   tail: written by the receiver for each message
-//! 384   data
+//! 256   taken: written by the receiver for each message
+//! 384   tail: written by the receiver now and then
+//! 512   data
 //! ```
 #![expect(unsafe_code, reason = "reaches into memory that other processes write")]
 
@@ -39,15 +40,18 @@ pub(crate) struct Head {
     /// Rung for each message taken, if the sender sleeps.
     pub(crate) freed: Bell,
     _pad2: [u8; 112],
-    /// Bytes taken, all in all: see `flow`.
-    tail: AtomicU64,
+    /// Written by the receiver for each message: see `flow`.
+    taken: AtomicU64,
     _pad3: [u8; 120],
+    /// Written by the receiver now and then.
+    tail: AtomicU64,
+    _pad4: [u8; 120],
 }
 
 const _: () = assert!(size_of::<Head>() == HEAD && align_of::<Head>() <= 128);
 
 /// Bytes before the data.
-pub(crate) const HEAD: usize = 384;
+pub(crate) const HEAD: usize = 512;
 
 /// A ring somewhere in a segment. The pointers are valid as long as the segment, which it keeps.
 #[derive(Debug)]
@@ -184,7 +188,7 @@ impl Memory {
     /// Asks for the line at `offset` to be ours by the time we write to it.
     #[inline]
     pub(crate) fn expect_write(&self, offset: usize) {
-        let place = self.at(offset).as_ptr();
+        let place = self.at(offset.min(self.size)).as_ptr();
         #[cfg(target_arch = "x86_64")]
         // SAFETY: PREFETCHW changes nothing but where the line is kept, whatever the address; a
         // processor without it takes it for a NOP.
@@ -216,6 +220,11 @@ impl Words for Memory {
         // SAFETY: a multiple of 8 below `size`, which is one of 64, so inside and aligned; as long as
         // it is a header's place, both sides use it as an atomic only.
         unsafe { word.as_ref() }
+    }
+
+    #[inline]
+    fn taken(&self) -> &AtomicU64 {
+        &self.head().taken
     }
 
     #[inline]

@@ -22,7 +22,7 @@ use crate::error::{Error, Result};
 pub struct Receiver {
     end: End,
     rx: Rx,
-    /// Messages since the ring was last found empty.
+    /// Small messages in a row since the ring was last found empty.
     streak: u32,
     /// How often to look before anything else is done about an empty ring.
     polls: u32,
@@ -30,6 +30,8 @@ pub struct Receiver {
 
 /// After so many messages in a row the sender is taken to be streaming.
 const STREAMING: u32 = 4;
+/// Longer messages take so long that it is no use to back off.
+const SMALL: usize = 2048;
 /// `pause`s that leave the line of the next record to a streaming sender, so that it fills several.
 const BACK_OFF: u32 = 40;
 impl Receiver {
@@ -256,7 +258,7 @@ impl Receiver {
                 Err(corrupt) => return Err(self.end.corrupt(corrupt)),
             }
         }
-        self.rx.tell(&self.end.memory);
+        self.rx.settle(&self.end.memory);
         self.end.ring_sender();
         Ok(count)
     }
@@ -300,6 +302,9 @@ impl Receiver {
             if until != Until::No && polls < self.polls && self.streak < STREAMING {
                 polls += 1;
                 self.streak = 0;
+                if !self.rx.has_told() {
+                    self.rx.tell(&self.end.memory);
+                }
                 std::hint::spin_loop();
             } else {
                 self.await_message(until)?;
@@ -313,6 +318,7 @@ impl Receiver {
         if self.end.memory.me().is_none() {
             return Err(self.end.not_owner());
         }
+        self.rx.tell(&self.end.memory);
         let streaming = self.streak >= STREAMING;
         self.streak = 0;
         if until != Until::No && streaming {
@@ -336,7 +342,7 @@ impl Receiver {
     /// Gives the room of a message back.
     #[inline]
     pub(super) fn take(&mut self, place: Place) {
-        self.streak = self.streak.wrapping_add(1);
+        self.streak = if place.len <= SMALL { self.streak.wrapping_add(1) } else { 0 };
         self.rx.take(&self.end.memory, place);
         self.end.ring_sender();
     }

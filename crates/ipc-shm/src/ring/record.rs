@@ -12,7 +12,7 @@ pub(crate) const HEADER: usize = 8;
 /// The longest message that shares its header's line.
 const SHORT: usize = LINE - HEADER;
 /// The longest message that begins right behind its header.
-const PACKED: usize = 1024;
+pub(crate) const PACKED: usize = 1024;
 /// No ring is larger: a length must fit beside the flags, and an offset into a signed number.
 pub(crate) const MOST: usize = 1 << 46;
 

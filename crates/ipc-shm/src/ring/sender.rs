@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use ipc_core::Wait as Until;
 
 use super::end::End;
-use super::flow::{Rx, Tx, Words};
+use super::flow::{Rx, Tx};
 use super::memory::Memory;
 use super::options::Options;
-use super::record::Place;
+use super::record::{LINE, PACKED, Place};
 use super::slot::Slot;
 use crate::Canceller;
 use crate::error::{Error, Rejected, Result};
@@ -236,7 +236,7 @@ impl Sender {
                 break;
             }
             let place = match self.tx.place(bytes.len()) {
-                None => self.tx.find_place(memory, bytes.len()).unwrap_or_default(),
+                None => self.tx.find_place_exactly(memory, bytes.len()).unwrap_or_default(),
                 place => place,
             };
             let Some(place) = place else { break };
@@ -266,8 +266,17 @@ impl Sender {
             return Err(Error::MessageTooLong { real: len, limit: self.capacity() });
         }
         self.end.look()?;
-        loop {
+        // A streaming receiver tells in its own time. If few messages fill the ring, that is too late.
+        let few = len >= self.end.memory.capacity() / 16;
+        for _ in 0..if until == Until::No || few { 1 } else { self.end.polls() } {
             let place = self.tx.find_place(&self.end.memory, len);
+            if let Some(place) = place.map_err(|corrupt| self.end.corrupt(corrupt))? {
+                return Ok(place);
+            }
+            std::hint::spin_loop();
+        }
+        loop {
+            let place = self.tx.find_place_exactly(&self.end.memory, len);
             if let Some(place) = place.map_err(|corrupt| self.end.corrupt(corrupt))? {
                 return Ok(place);
             }
@@ -298,8 +307,10 @@ impl Sender {
     fn publish(&mut self, place: Place) {
         Tx::publish(&self.end.memory, place);
         self.end.ring_receiver();
-        // The header after the next one: its line was the receiver's a lap ago.
-        self.end.memory.expect_write((place.end + 64).min(self.end.memory.size() - 64));
+        // A line of the next message, or the one after its header: it was the receiver's a lap ago.
+        if place.len <= PACKED {
+            self.end.memory.expect_write(place.end + LINE);
+        }
     }
 
     pub(super) fn memory(&self) -> &Memory {
