@@ -37,6 +37,11 @@ impl Handle {
         &self.name
     }
 
+    /// How often it is worth to look before waiting.
+    pub(crate) fn polls(&self) -> u32 {
+        self.waiter.polls()
+    }
+
     /// A message was received.
     #[inline]
     pub(crate) fn took(&mut self) {

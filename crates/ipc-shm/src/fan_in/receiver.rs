@@ -16,7 +16,7 @@ use crate::atomic::Ordering;
 use crate::error::{Error, Result};
 use crate::handle::Handle;
 use crate::memory::Memory as _;
-use crate::ring::flow::Rx;
+use crate::ring::flow::{Corrupt, Rx};
 use crate::ring::memory::Memory;
 use crate::ring::record::Place;
 use crate::ring::role::Other;
@@ -292,7 +292,13 @@ impl Receiver {
             return Err(handle.not_owner());
         }
         let look = |index: usize| match lanes.get_mut(index) {
-            Some(lane) => lane.rx.next(&lane.memory).map(|place| place.is_some()),
+            Some(Lane { memory, rx }) => {
+                let found = rx.next(memory)?.is_some();
+                if !found && !rx.has_told() {
+                    rx.tell(memory);
+                }
+                Ok::<_, Corrupt>(found)
+            }
             None => Ok(false),
         };
         let found = turns.turn(used(area), look).map_err(|_| handle.corrupt("a lane"))?;

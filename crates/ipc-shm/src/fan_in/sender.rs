@@ -181,8 +181,10 @@ impl Sender {
     #[inline]
     fn send_until(&mut self, bytes: &[u8], until: Until) -> Result<()> {
         let place = self.place(bytes.len(), until)?;
+        // The line of the header last: the receiver looks at it all the time.
+        self.tx.prepare(&self.memory, place);
         self.memory.write(place, bytes);
-        self.tx.commit(&self.memory, place);
+        Tx::publish(&self.memory, place);
         self.area.bell(ARRIVED).ring();
         Ok(())
     }
@@ -215,11 +217,17 @@ impl Sender {
         };
         gone().map_or(Ok(()), Err)?;
         *known = deaths;
+        let corrupt = |_| handle.corrupt("the end of a lane");
+        // A streaming receiver tells in its own time. If few messages fill the lane, that is too late.
+        let few = until == Until::No || len >= memory.capacity() / 16;
+        for _ in 0..if few { 1 } else { handle.polls() } {
+            if let Some(place) = tx.find_place(memory, len).map_err(corrupt)? {
+                return Ok(place);
+            }
+            std::hint::spin_loop();
+        }
         loop {
-            let place = match tx.place(len) {
-                Some(place) => Ok(Some(place)),
-                None => tx.find_place(memory, len),
-            };
+            let place = tx.find_place_exactly(memory, len);
             if let Some(place) = place.map_err(|_| handle.corrupt("the end of a lane"))? {
                 return Ok(place);
             }

@@ -63,20 +63,20 @@ fn a_dead_writer_leaves_the_value_before() {
         for version in 1..=4 {
             publish(&memory, slots, version);
         }
-        let writer = {
+        let reader = {
             let memory = Arc::clone(&memory);
             loom::thread::spawn(move || {
-                let died = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-                    slots.publish(&*memory, 5, |at| {
-                        memory.word(at).store(5, Ordering::Relaxed);
-                        std::panic::resume_unwind(Box::new("killed"));
-                    });
-                }));
-                assert!(died.is_err());
+                assert_eq!(attempt(&memory, slots), Some((4, [4; 2])));
             })
         };
-        assert_eq!(attempt(&memory, slots), Some((4, [4; 2])));
-        writer.join().expect("no panic");
+        let died = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            slots.publish(&*memory, 5, |at| {
+                memory.word(at).store(5, Ordering::Relaxed);
+                std::panic::resume_unwind(Box::new("killed"));
+            });
+        }));
+        assert!(died.is_err());
+        reader.join().expect("no panic");
         assert_eq!(attempt(&memory, slots), Some((4, [4; 2])));
         publish(&memory, slots, 5);
         assert_eq!(attempt(&memory, slots), Some((5, [5; 2])));
