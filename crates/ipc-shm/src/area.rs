@@ -99,11 +99,20 @@ impl Area {
         unsafe { copy::from_shared(from.as_ptr(), to, size_of::<T>()) };
     }
 
-    /// A value to be loaded over.
+    /// Copies a value from `at`: a mixture, if others write there meanwhile.
     #[inline]
-    pub(crate) fn blank<T: ShmSafe>() -> T {
-        // SAFETY: any bits are a valid `T: ShmSafe`, so zeroes are.
-        unsafe { MaybeUninit::zeroed().assume_init() }
+    pub(crate) fn load_value<T: ShmSafe>(&self, at: usize) -> T {
+        let from = self.at(at, size_of::<T>());
+        // SAFETY: the line above: so many bytes are inside the body.
+        if let Some(value) = unsafe { copy::through_registers(from.as_ptr()) } {
+            return value;
+        }
+        let mut value = MaybeUninit::<T>::uninit();
+        let to = value.as_mut_ptr().cast::<u8>();
+        // SAFETY: the source is inside the body; the target is a local of that size.
+        unsafe { copy::from_shared(from.as_ptr(), to, size_of::<T>()) };
+        // SAFETY: every byte was written, and any bytes are a valid `T: ShmSafe`.
+        unsafe { value.assume_init() }
     }
 
     /// The address of `len` bytes at `at`. The protocols compute offsets from private sizes, so the check

@@ -7,13 +7,57 @@
 #![expect(unsafe_code, reason = "copies between private and shared memory")]
 
 #[cfg(target_arch = "x86_64")]
-pub(super) use moves::{from_shared, to_shared};
+pub(super) use moves::{from_shared, through_registers, to_shared};
 #[cfg(not(target_arch = "x86_64"))]
-pub(super) use words::{from_shared, to_shared};
+pub(super) use words::{from_shared, through_registers, to_shared};
 
 #[cfg(target_arch = "x86_64")]
 mod moves {
     use core::arch::asm;
+    use core::mem::MaybeUninit;
+
+    use ipc_core::safe::ShmSafe;
+
+    /// 16 bytes in a register.
+    type Block = core::arch::x86_64::__m128i;
+    /// Values of up to so many blocks go through registers.
+    const BLOCKS: usize = 4;
+
+    /// Loads a small value, which need not go through memory on its way; none if it is not small.
+    ///
+    /// # Safety
+    /// - `from` is mapped and readable for the bytes of a `T`; others may write there.
+    #[inline(always)]
+    pub(in crate::area) unsafe fn through_registers<T: ShmSafe>(from: *const u8) -> Option<T> {
+        let count = size_of::<T>() / 16;
+        if size_of::<T>() % 16 != 0 || count > BLOCKS {
+            return None;
+        }
+        // SAFETY: any bits are a block, so zeroes are.
+        let mut blocks: [Block; BLOCKS] = unsafe { MaybeUninit::zeroed().assume_init() };
+        for (index, block) in blocks[..count].iter_mut().enumerate() {
+            // SAFETY: `index` is below the number of blocks of a `T`.
+            *block = unsafe { load(from.wrapping_add(index * 16)) };
+        }
+        // SAFETY: `T` has no more bytes than `blocks`, by the first lines, and any bytes are a `T: ShmSafe`.
+        Some(unsafe { std::mem::transmute_copy(&blocks) })
+    }
+
+    /// # Safety
+    /// - 16 bytes can be read.
+    #[inline(always)]
+    unsafe fn load(from: *const u8) -> Block {
+        let block;
+        // SAFETY: as in `line`; it writes no memory.
+        unsafe {
+            asm!(
+                "movups {block}, [{from}]",
+                from = in(reg) from, block = lateout(xmm_reg) block,
+                options(nostack, preserves_flags, readonly),
+            );
+        }
+        block
+    }
 
     /// Copies `len` bytes out of shared memory.
     ///
@@ -132,6 +176,17 @@ mod moves {
 )]
 mod words {
     use core::sync::atomic::{AtomicU8, AtomicU64, Ordering::Relaxed};
+
+    use ipc_core::safe::ShmSafe;
+
+    /// Nothing is small here.
+    ///
+    /// # Safety
+    /// - None.
+    #[inline(always)]
+    pub(in crate::area) unsafe fn through_registers<T: ShmSafe>(_from: *const u8) -> Option<T> {
+        None
+    }
 
     /// Copies `len` bytes out of shared memory.
     ///

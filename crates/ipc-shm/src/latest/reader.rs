@@ -53,14 +53,21 @@ impl<T: ShmSafe> LatestReader<T> {
     /// ```
     #[inline]
     pub fn load(&mut self) -> Result<T> {
-        // Loaded where it is returned: moving it costs as much as loading it.
-        let mut loaded = Ok(Area::blank());
-        if let Ok(value) = &mut loaded {
-            if let Err(error) = self.load_into(value) {
-                loaded = Err(error);
+        if self.area.me().is_none() {
+            return Err(self.handle.not_owner());
+        }
+        for _ in 0..TRIES {
+            let version = Slots::newest(&self.area);
+            if version == 0 {
+                return Err(Error::WouldBlock);
+            }
+            let value = self.area.load_value(self.slots.value(version));
+            if self.slots.still(&self.area, version) {
+                self.note(version);
+                return Ok(value);
             }
         }
-        loaded
+        Err(self.handle.contended())
     }
 
     /// As [`load`](Self::load), into a value that is there: one copy less of a large one. Its version.

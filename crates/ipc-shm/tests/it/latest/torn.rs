@@ -5,7 +5,7 @@ use ipc_shm::{Error, Latest};
 
 use super::Many;
 
-/// X1: under a writer in another process that stores as fast as it can, every value is whole, versions
+/// S15: under a writer in another process that stores as fast as it can, every value is whole, versions
 /// only grow, and what is missed adds up.
 #[test]
 fn values_are_whole_under_a_frantic_writer() {
