@@ -14,6 +14,7 @@ use crate::area::Area;
 use crate::atomic::Ordering;
 use crate::memory::Memory as _;
 use crate::ring::memory::Memory;
+use crate::ring::record::ring_size;
 
 /// What lives in the segment.
 const KIND: u32 = u32::from_le_bytes(*b"SFAN");
@@ -40,12 +41,15 @@ pub struct SenderId(pub(super) u32);
 pub(super) struct Shape {
     pub(super) lanes: usize,
     pub(super) capacity: usize,
+    /// Bytes of data in each lane.
+    size: usize,
 }
 
 impl Shape {
     pub(super) fn new(lanes: usize, capacity: usize) -> Option<Self> {
         let sound = (1..=MOST_LANES).contains(&lanes) && (1..=MOST).contains(&capacity);
-        sound.then_some(Self { lanes, capacity })
+        let size = ring_size(capacity).filter(|_| sound)?;
+        Some(Self { lanes, capacity, size })
     }
 
     fn end(self) -> usize {
@@ -53,7 +57,7 @@ impl Shape {
     }
 
     fn lane(self, index: usize) -> usize {
-        FIRST + index * Memory::bytes(self.capacity)
+        FIRST + index * Memory::bytes(self.size)
     }
 
     /// The segment for it.
@@ -72,7 +76,8 @@ impl Shape {
         let area = Area::new(segment.clone());
         area.word(LANES).store(self.lanes as u64, Ordering::Relaxed);
         area.word(CAPACITY).store(self.capacity as u64, Ordering::Relaxed);
-        (0..self.lanes).for_each(|index| Memory::init(segment, self.lane(index), self.capacity));
+        (0..self.lanes)
+            .for_each(|index| Memory::init(segment, self.lane(index), self.size, self.capacity));
     }
 
     /// Reads them from a segment, once.
@@ -84,7 +89,7 @@ impl Shape {
 
     /// The ring of a lane; none if its sizes cannot be.
     pub(super) fn memory(self, segment: &Segment, index: usize) -> Option<Memory> {
-        let memory = Memory::new(segment.clone(), self.lane(index))?;
+        let memory = Memory::new(segment.clone(), self.lane(index), ring_size)?;
         (memory.capacity() == self.capacity).then_some(memory)
     }
 }

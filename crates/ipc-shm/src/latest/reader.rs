@@ -15,7 +15,7 @@ use crate::slots::{CHANGED, Slots, WRITER};
 use crate::wait::Wait;
 
 /// How often a load begins again because the value was overwritten under it.
-const TRIES: usize = 64;
+const TRIES: usize = 32;
 
 /// A reader of a [`Latest`](crate::Latest).
 #[derive(Debug)]

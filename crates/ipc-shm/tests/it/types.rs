@@ -36,7 +36,9 @@ fn layout_of_latest() {
     alone("types::layout_of_latest", || {
         let name = scratch::name("cell");
         let mut writer = Latest::<u64>::writer(&name).expect("make");
-        (1..=6).for_each(|value| drop(writer.store(value * 100).expect("store")));
+        for value in 1..=6 {
+            writer.store(value * 100).expect("store");
+        }
         let words = words(&name);
         assert_eq!(words.len() * 8, 256 + 4 * 128);
         assert_eq!(words[0], 6, "the newest version");
