@@ -117,7 +117,7 @@ impl Options {
 
     /// Permissions of a new broadcast, exactly, whatever the umask. Receivers need the right to write, too.
     pub fn mode(mut self, mode: u32) -> Self {
-        self.place.access.mode = mode;
+        self.place.access.mode = mode & 0o666;
         self
     }
 

@@ -100,7 +100,7 @@ impl Options {
 
     /// Permissions of a new fan-in, exactly, whatever the umask. Both sides need the right to write.
     pub fn mode(mut self, mode: u32) -> Self {
-        self.place.access.mode = mode;
+        self.place.access.mode = mode & 0o666;
         self
     }
 

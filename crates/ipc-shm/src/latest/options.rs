@@ -51,7 +51,7 @@ impl LatestOptions {
     /// Permissions of a new cell, exactly, whatever the umask. Readers need the right to write, too: they
     /// say that they live, and that they sleep.
     pub fn mode(mut self, mode: u32) -> Self {
-        self.place.access.mode = mode;
+        self.place.access.mode = mode & 0o666;
         self
     }
 
