@@ -23,13 +23,13 @@ pub(super) fn cases(bench: &mut Bench) {
         bench.case(
             Case::round_trip(name("typed round-trip", 64, wait, "busy"), 64, Placement::Busy)
                 .floor_exchange()
-                .ours("ring of [u64; 8]", move || Ok(typed_round_trip(wait))),
+                .ours("ring of [u8; 64]", move || Ok(typed_round_trip(wait))),
         );
     }
     bench.case(
         Case::one_way("shm ring typed one-way 64 B busy", 64, Placement::Busy)
             .floor_one_way()
-            .ours("ring of [u64; 8]", || Ok(typed_one_way())),
+            .ours("ring of [u8; 64]", || Ok(typed_one_way())),
     );
     for placement in [Placement::OneCore, Placement::Block] {
         let case = name("round-trip", 64, Wait::Block, placement.name());
@@ -148,20 +148,11 @@ fn one_way(size: usize, wait: Wait) -> Pair {
 }
 
 /// A message of a ring of values, as the bench fills and checks it.
-type Value = [u64; 8];
+type Value = [u8; 64];
 
+#[inline]
 fn value(bytes: &[u8]) -> Value {
-    let mut value = Value::default();
-    for (word, bytes) in value.iter_mut().zip(bytes.chunks_exact(8)) {
-        *word = u64::from_ne_bytes(bytes.try_into().unwrap_or_default());
-    }
-    value
-}
-
-fn put(value: Value, bytes: &mut [u8]) {
-    for (word, bytes) in value.iter().zip(bytes.chunks_exact_mut(8)) {
-        bytes.copy_from_slice(&word.to_ne_bytes());
-    }
+    bytes.try_into().unwrap_or([0; 64])
 }
 
 fn typed_round_trip(wait: Wait) -> Pair {
@@ -181,7 +172,7 @@ fn typed_round_trip(wait: Wait) -> Pair {
             for number in turns.sequence() {
                 turns.fill(&mut question, number);
                 send.send(value(&question)).map_err(|rejected| rejected.error)?;
-                put(recv.recv()?, &mut question);
+                question.copy_from_slice(&recv.recv()?);
                 turns.check(&question, number)?;
             }
             Ok(())
@@ -192,7 +183,7 @@ fn typed_round_trip(wait: Wait) -> Pair {
                 Ok((there, options_too.open_or_create(&back_too.name)?))
             })?;
             for number in turns.sequence() {
-                put(recv.recv()?, &mut answer);
+                answer.copy_from_slice(&recv.recv()?);
                 turns.check(&answer, number)?;
                 send.send(value(&answer)).map_err(|rejected| rejected.error)?;
             }
@@ -214,7 +205,7 @@ fn typed_one_way() -> Pair {
             let receiver: &mut ipc_shm::ring::typed::Receiver<Value> =
                 ends(&mut near, || Ok(options.open_or_create(&ring.name)?))?;
             for number in turns.sequence() {
-                put(receiver.recv()?, &mut received);
+                received.copy_from_slice(&receiver.recv()?);
                 turns.check(&received, number)?;
             }
             Ok(())

@@ -1,11 +1,14 @@
 //! What every handle of a cell, a broadcast or a fan-in keeps beside its memory: its name, and its waits.
 
+use std::os::fd::{AsFd, BorrowedFd};
+
 use ipc_core::Wait as Until;
-use ipc_core::life::sleep::CancelWord;
+use ipc_core::life::sleep::{CancelWord, Stop};
 use ipc_core::wait::Bell;
 
 use crate::area::Area;
 use crate::error::{Error, Result};
+use crate::event::Event;
 use crate::wait::{Ended, Wait, Waiter};
 
 /// Name, canceller and waits of one handle.
@@ -14,6 +17,8 @@ pub(crate) struct Handle {
     name: String,
     pub(crate) cancel: CancelWord,
     waiter: Waiter,
+    /// Tells who waits for descriptors, once somebody asked for it.
+    event: Option<Event>,
     /// Messages since nothing was last found.
     streak: u32,
 }
@@ -29,7 +34,34 @@ impl Handle {
             name: name.to_owned(),
             cancel: CancelWord::new(),
             waiter: Waiter::new(mode),
+            event: None,
             streak: 0,
+        }
+    }
+
+    /// The descriptor that tells when it is worth to try again: after `bell` was rung, or somebody died.
+    pub(crate) fn event(
+        &mut self,
+        area: &Area,
+        bell: &Bell,
+        ready: impl Fn() -> bool,
+    ) -> Result<BorrowedFd<'_>> {
+        if area.me().is_none() {
+            return Err(self.not_owner());
+        }
+        if self.event.is_none() {
+            let event = Event::new(&self.name)?;
+            // It may be readable for no reason: then who tries finds out, and arms it in earnest.
+            event.arm(area.members(), bell, ready)?;
+            self.event = Some(event);
+        }
+        self.event.as_ref().map(AsFd::as_fd).ok_or_else(|| self.not_owner())
+    }
+
+    /// Before the memory goes, and not in a forked child.
+    pub(crate) fn disarm(&self, area: &Area) {
+        if let Some(event) = &self.event {
+            event.disarm(area.members());
         }
     }
 
@@ -77,7 +109,12 @@ impl Handle {
         loop {
             match self.waiter.wait(members, bell, until, cancel, &ready, is_gone) {
                 Ok(()) => return Ok(()),
-                Err(Ended::Stop(stop)) => return Err(Error::stop(&self.name, stop)),
+                Err(Ended::Stop(stop)) => {
+                    if let (Stop::WouldBlock, Some(event)) = (stop, &self.event) {
+                        event.arm(members, bell, || ready() || is_gone())?;
+                    }
+                    return Err(Error::stop(&self.name, stop));
+                }
                 Err(Ended::Gone) => {
                     // None: another one came in between.
                     if let Some(error) = gone() {

@@ -27,6 +27,8 @@ mod canceller;
 #[cfg(not(loom))]
 mod error;
 #[cfg(not(loom))]
+mod event;
+#[cfg(not(loom))]
 mod features;
 #[cfg(not(loom))]
 mod handle;

@@ -1,6 +1,6 @@
 //! A receiving end.
 
-use std::os::fd::OwnedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use ipc_core::Wait as Until;
@@ -199,6 +199,20 @@ impl Receiver {
         (0..TRIES).find_map(|_| self.rx.lag(&self.area)).unwrap_or(u64::MAX)
     }
 
+    /// A descriptor for `poll`, `epoll` and the like: readable when a message came
+    /// or the sender is gone.
+    ///
+    /// It is an eventfd of this process, and tells of edges: make the `try_` form return `WouldBlock`
+    /// before each wait for it, which also makes it unreadable again. It may be readable for no reason.
+    /// Do not read or write it.
+    ///
+    /// # Errors
+    /// `Unsupported`: no `futex_waitv(2)` (kernel 5.16). `Limit`: no descriptor is left. `NotOwner`.
+    pub fn ready(&mut self) -> Result<BorrowedFd<'_>> {
+        let (area, rx) = (&self.area, &self.rx);
+        self.handle.event(area, area.bell(ARRIVED), || rx.ready(area))
+    }
+
     /// Ends the current or the next wait of this end.
     #[must_use]
     pub fn canceller(&self) -> Canceller {
@@ -310,7 +324,9 @@ impl Receiver {
 
 impl Drop for Receiver {
     fn drop(&mut self) {
-        if let (Some(index), Some(me)) = (self.cursor, self.area.me()) {
+        let Some(me) = self.area.me() else { return };
+        self.handle.disarm(&self.area);
+        if let Some(index) = self.cursor {
             cursors::leave(&self.area, index, me);
             self.area.bell(FREED).ring();
         }

@@ -1,6 +1,6 @@
 //! The sending end.
 
-use std::os::fd::OwnedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use ipc_core::Wait as Until;
@@ -190,6 +190,19 @@ impl Sender {
         self.tx.number()
     }
 
+    /// A descriptor for `poll`, `epoll` and the like: readable when a receiver made room
+    /// or is gone; of a lossy broadcast never.
+    ///
+    /// It is an eventfd of this process, and tells of edges: make the `try_` form return `WouldBlock`
+    /// before each wait for it, which also makes it unreadable again. It may be readable for no reason.
+    /// Do not read or write it.
+    ///
+    /// # Errors
+    /// `Unsupported`: no `futex_waitv(2)` (kernel 5.16). `Limit`: no descriptor is left. `NotOwner`.
+    pub fn ready(&mut self) -> Result<BorrowedFd<'_>> {
+        self.handle.event(&self.area, self.area.bell(FREED), || false)
+    }
+
     /// Ends the current or the next wait of this end.
     #[must_use]
     pub fn canceller(&self) -> Canceller {
@@ -234,6 +247,7 @@ impl Sender {
 impl Drop for Sender {
     fn drop(&mut self) {
         if self.area.me().is_some() {
+            self.handle.disarm(&self.area);
             self.area.role(SENDER).close(self.me);
             self.area.bell(ARRIVED).ring();
         }

@@ -1,6 +1,6 @@
 //! The receiving end.
 
-use std::os::fd::OwnedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use ipc_core::Wait as Until;
@@ -232,6 +232,20 @@ impl Receiver {
         self.lanes.first().map_or(0, |lane| lane.memory.capacity())
     }
 
+    /// A descriptor for `poll`, `epoll` and the like: readable when a message came
+    /// or a sender is gone.
+    ///
+    /// It is an eventfd of this process, and tells of edges: make the `try_` form return `WouldBlock`
+    /// before each wait for it, which also makes it unreadable again. It may be readable for no reason.
+    /// Do not read or write it.
+    ///
+    /// # Errors
+    /// `Unsupported`: no `futex_waitv(2)` (kernel 5.16). `Limit`: no descriptor is left. `NotOwner`.
+    pub fn ready(&mut self) -> Result<BorrowedFd<'_>> {
+        let (area, lanes) = (&self.area, &self.lanes);
+        self.handle.event(area, area.bell(ARRIVED), || ready(area, lanes))
+    }
+
     /// Ends the current or the next wait of this end.
     #[must_use]
     pub fn canceller(&self) -> Canceller {
@@ -339,6 +353,7 @@ fn all_gone(area: &Area, lanes: &[Lane]) -> Option<Error> {
 impl Drop for Receiver {
     fn drop(&mut self) {
         if self.area.me().is_some() {
+            self.handle.disarm(&self.area);
             self.area.role(RECEIVER).close(self.me);
             // Senders sleep on the bells of their lanes, and wait for a death or this.
             self.area.members().rouse();

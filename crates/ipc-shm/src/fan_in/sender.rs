@@ -1,6 +1,6 @@
 //! A sending end.
 
-use std::os::fd::OwnedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use ipc_core::Wait as Until;
@@ -172,6 +172,19 @@ impl Sender {
         SenderId(self.me.bits())
     }
 
+    /// A descriptor for `poll`, `epoll` and the like: readable when the receiver made room
+    /// or is gone.
+    ///
+    /// It is an eventfd of this process, and tells of edges: make the `try_` form return `WouldBlock`
+    /// before each wait for it, which also makes it unreadable again. It may be readable for no reason.
+    /// Do not read or write it.
+    ///
+    /// # Errors
+    /// `Unsupported`: no `futex_waitv(2)` (kernel 5.16). `Limit`: no descriptor is left. `NotOwner`.
+    pub fn ready(&mut self) -> Result<BorrowedFd<'_>> {
+        self.handle.event(&self.area, &self.memory.head().freed, || false)
+    }
+
     /// Ends the current or the next wait of this end.
     #[must_use]
     pub fn canceller(&self) -> Canceller {
@@ -243,6 +256,7 @@ impl Sender {
 impl Drop for Sender {
     fn drop(&mut self) {
         if self.area.me().is_some() {
+            self.handle.disarm(&self.area);
             self.memory.head().sender.close(self.me);
             self.area.bell(ARRIVED).ring();
         }

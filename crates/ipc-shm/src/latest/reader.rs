@@ -1,6 +1,7 @@
 //! The end that loads.
 
 use std::marker::PhantomData;
+use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
 use ipc_core::Wait as Until;
@@ -153,6 +154,20 @@ impl<T: ShmSafe> LatestReader<T> {
         self.newer(Until::deadline(deadline))
     }
 
+    /// A descriptor for `poll`, `epoll` and the like: readable when a newer version came
+    /// or the writer is gone.
+    ///
+    /// It is an eventfd of this process, and tells of edges: make the `try_` form return `WouldBlock`
+    /// before each wait for it, which also makes it unreadable again. It may be readable for no reason.
+    /// Do not read or write it.
+    ///
+    /// # Errors
+    /// `Unsupported`: no `futex_waitv(2)` (kernel 5.16). `Limit`: no descriptor is left. `NotOwner`.
+    pub fn ready(&mut self) -> Result<BorrowedFd<'_>> {
+        let (area, seen) = (&self.area, self.seen);
+        self.handle.event(area, area.bell(CHANGED), || Slots::newest(area) != seen)
+    }
+
     /// Ends the current or the next wait of this reader.
     #[must_use]
     pub fn canceller(&self) -> Canceller {
@@ -180,5 +195,13 @@ impl<T: ShmSafe> LatestReader<T> {
         let ready = || Slots::newest(area) != seen;
         self.handle.wait(area, area.bell(CHANGED), until, ready, gone)?;
         Ok(Slots::newest(area))
+    }
+}
+
+impl<T> Drop for LatestReader<T> {
+    fn drop(&mut self) {
+        if self.area.me().is_some() {
+            self.handle.disarm(&self.area);
+        }
     }
 }

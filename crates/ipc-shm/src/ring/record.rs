@@ -10,7 +10,7 @@ pub(crate) const LINE: usize = 64;
 /// Bytes of a header.
 pub(crate) const HEADER: usize = 8;
 /// The longest message that shares its header's line.
-const SHORT: usize = LINE - HEADER;
+pub(crate) const SHORT: usize = LINE - HEADER;
 /// The longest message that begins right behind its header.
 pub(crate) const PACKED: usize = 1024;
 /// No ring is larger: a length must fit beside the flags, and an offset into a signed number.

@@ -9,7 +9,7 @@
 //! number of a lap ago.
 
 use super::flow::Words;
-use super::record::{HEADER, LINE};
+use super::record::{HEADER, LINE, PACKED, SHORT};
 use crate::atomic::{AtomicU64, Ordering};
 
 /// Where values stand.
@@ -19,28 +19,34 @@ pub(crate) struct Shape {
     pub(crate) slots: u64,
     /// Bytes from slot to slot.
     stride: usize,
-    /// Where the value begins in its slot: behind the header, or on the next line if they do not fit one.
+    /// Where the value begins in its slot: behind the header, or, if it is long, on the next line.
     value: usize,
 }
 
 impl Shape {
     /// The shape for values of this size and alignment; none if it cannot be.
     pub(crate) fn new(size: usize, align: usize, slots: usize) -> Option<Self> {
-        let (value, stride) = if size <= LINE - HEADER && align <= HEADER {
-            (HEADER, LINE)
-        } else if align <= LINE {
-            // The pair of lines that processors fetch together holds both.
-            (LINE, LINE.checked_add(size)?.checked_next_multiple_of(2 * LINE)?)
-        } else {
-            return None;
+        let (value, grain) = match (size, align) {
+            // One transfer between processors moves both.
+            (..=SHORT, ..=HEADER) => (HEADER, LINE),
+            // Packed: fewer lines in all.
+            (..=PACKED, ..=HEADER) => (HEADER, HEADER),
+            (_, ..=LINE) => (LINE, LINE),
+            _ => return None,
         };
-        let total = stride.checked_mul(slots)?;
+        let stride = value.checked_add(size)?.checked_next_multiple_of(grain)?;
+        let total = stride.checked_mul(slots)?.checked_next_multiple_of(LINE)?;
         isize::try_from(total).ok()?;
         (slots > 0).then_some(Self { slots: slots as u64, stride, value })
     }
 
-    /// Bytes of all slots.
+    /// Bytes of all slots, in whole lines.
     pub(crate) fn size(&self) -> usize {
+        self.end().next_multiple_of(LINE)
+    }
+
+    /// Where the last slot ends.
+    fn end(&self) -> usize {
         self.stride * usize::try_from(self.slots).unwrap_or(0)
     }
 
@@ -53,8 +59,8 @@ impl Shape {
 #[derive(Debug)]
 pub(crate) struct Cursor {
     shape: Shape,
-    /// Bytes of all slots.
-    size: usize,
+    /// Where the last slot ends.
+    end: usize,
     /// The number of the message.
     number: u64,
     /// Where its slot is.
@@ -68,7 +74,7 @@ impl Cursor {
     pub(crate) fn receiver(words: &impl Words, shape: Shape) -> Self {
         let number = taken(words);
         words.tail().store(number, Ordering::Release);
-        Self { shape, size: shape.size(), number, at: shape.at(number), mark: number }
+        Self { shape, end: shape.end(), number, at: shape.at(number), mark: number }
     }
 
     /// The sender's: behind the last message that was sent.
@@ -84,13 +90,19 @@ impl Cursor {
     fn from_taken(words: &impl Words, shape: Shape) -> Self {
         let number = taken(words);
         let mark = number + shape.slots;
-        Self { shape, size: shape.size(), number, at: shape.at(number), mark }
+        Self { shape, end: shape.end(), number, at: shape.at(number), mark }
     }
 
     /// Where the value of this slot is.
     #[inline]
     pub(crate) fn value(&self) -> usize {
         self.at + self.shape.value
+    }
+
+    /// What comes a line behind this slot's header.
+    #[inline]
+    pub(crate) fn line_behind(&self) -> usize {
+        self.at + LINE
     }
 
     /// Whether the message was sent.
@@ -150,7 +162,7 @@ impl Cursor {
     fn step(&mut self) {
         self.number += 1;
         self.at += self.shape.stride;
-        if self.at == self.size {
+        if self.at == self.end {
             self.at = 0;
         }
     }

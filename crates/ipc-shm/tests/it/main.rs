@@ -3,6 +3,7 @@
 mod broadcast;
 mod fan_in;
 mod latest;
+mod ready;
 mod types;
 
 use std::time::{Duration, Instant};

@@ -1,6 +1,7 @@
 //! The sending end of a ring of values.
 
 use std::marker::PhantomData;
+use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
 use ipc_core::Wait as Until;
@@ -10,6 +11,7 @@ use crate::Canceller;
 use crate::error::{Error, Rejected, Result};
 use crate::ring::end::End;
 use crate::ring::flow::Words;
+use crate::ring::record::PACKED;
 use crate::ring::slots::{Cursor, Shape, count};
 
 /// The sending end of a ring of values. There is one, as of a [ring of bytes](crate::ring::Sender).
@@ -81,6 +83,10 @@ impl<T: ShmSafe> Sender<T> {
         self.end.memory.write_value(self.cursor.value(), value);
         self.cursor.publish(&self.end.memory);
         self.end.ring_receiver();
+        if size_of::<T>() <= PACKED {
+            // A line of the next value, or the one after it: it was the receiver's a lap ago.
+            self.end.memory.expect_write(self.cursor.line_behind());
+        }
         Ok(())
     }
 
@@ -126,6 +132,15 @@ impl<T: ShmSafe> Sender<T> {
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.end.is_gone()
+    }
+
+    /// As [`ring::Sender::ready`](crate::ring::Sender::ready).
+    ///
+    /// # Errors
+    /// As there.
+    pub fn ready(&mut self) -> Result<BorrowedFd<'_>> {
+        let (cursor, slots) = (&self.cursor, self.shape.slots);
+        self.end.event(|memory| cursor.pending(memory) < slots)
     }
 
     /// Something that ends the current or the next wait of this end.
