@@ -6,17 +6,22 @@ mod helper;
 mod latest;
 mod moves;
 mod ring;
+mod ring_more;
 
 use std::process::ExitCode;
 
 use ipc_devkit::bench;
 
 fn main() -> ExitCode {
+    if ring_more::is_victim() {
+        return ring_more::victim();
+    }
     if helper::is_one() {
         return helper::run();
     }
     bench::main("ipc-shm", |bench| {
         ring::cases(bench);
+        ring_more::cases(bench);
         latest::cases(bench);
         broadcast::cases(bench);
         fan_in::cases(bench);
