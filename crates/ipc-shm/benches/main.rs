@@ -7,6 +7,7 @@ mod latest;
 mod moves;
 mod ring;
 mod ring_more;
+mod untrusted;
 
 use std::process::ExitCode;
 
@@ -19,11 +20,15 @@ fn main() -> ExitCode {
     if helper::is_one() {
         return helper::run();
     }
+    if untrusted::death::is_victim() {
+        return untrusted::death::victim();
+    }
     bench::main("ipc-shm", |bench| {
         ring::cases(bench);
         ring_more::cases(bench);
         latest::cases(bench);
         broadcast::cases(bench);
         fan_in::cases(bench);
+        untrusted::cases(bench);
     })
 }

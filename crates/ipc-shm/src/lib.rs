@@ -1,5 +1,6 @@
 //! [`ring`]: crate::ring
 //! [`ring::of`]: crate::ring::of
+//! [`ring::untrusted`]: crate::ring::untrusted
 //! [`ring::Sender::reserve`]: crate::ring::Sender::reserve
 //! [`ring::Receiver::peek`]: crate::ring::Receiver::peek
 //! [`ring::Receiver::ready`]: crate::ring::Receiver::ready

@@ -39,6 +39,8 @@ mod slots;
 mod stream;
 #[cfg(not(loom))]
 pub mod typed;
+#[cfg(not(loom))]
+pub mod untrusted;
 
 #[cfg(not(loom))]
 pub use self::{

@@ -206,7 +206,7 @@ impl Sender {
     /// Ends the current or the next wait of this end.
     #[must_use]
     pub fn canceller(&self) -> Canceller {
-        Canceller(self.handle.cancel.clone())
+        Canceller::word(self.handle.cancel.clone())
     }
 
     #[inline]

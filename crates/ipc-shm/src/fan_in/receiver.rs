@@ -249,7 +249,7 @@ impl Receiver {
     /// Ends the current or the next wait of this end.
     #[must_use]
     pub fn canceller(&self) -> Canceller {
-        Canceller(self.handle.cancel.clone())
+        Canceller::word(self.handle.cancel.clone())
     }
 
     fn recv_until(&mut self, until: Until) -> Result<Received> {

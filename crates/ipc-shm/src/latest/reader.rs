@@ -171,7 +171,7 @@ impl<T: ShmSafe> LatestReader<T> {
     /// Ends the current or the next wait of this reader.
     #[must_use]
     pub fn canceller(&self) -> Canceller {
-        Canceller(self.handle.cancel.clone())
+        Canceller::word(self.handle.cancel.clone())
     }
 
     #[inline]

@@ -5,6 +5,7 @@ mod fan_in;
 mod latest;
 mod ready;
 mod types;
+mod untrusted;
 
 use std::time::{Duration, Instant};
 
