@@ -15,7 +15,21 @@ compile_error!("ipc-shm is for 64-bit little-endian Linux");
 
 pub mod ring;
 
+pub mod broadcast;
+#[cfg(not(loom))]
+pub mod fan_in;
+#[cfg(not(loom))]
+pub mod latest;
+
+#[doc(hidden)]
+pub mod memory;
+#[doc(hidden)]
+pub mod slots;
+
 mod atomic;
+
+#[cfg(not(loom))]
+mod area;
 #[cfg(not(loom))]
 mod canceller;
 #[cfg(not(loom))]
@@ -26,6 +40,8 @@ mod event;
 mod features;
 #[cfg(not(loom))]
 pub mod guard;
+#[cfg(not(loom))]
+mod handle;
 #[cfg(not(loom))]
 mod log;
 #[cfg(not(loom))]
@@ -45,6 +61,8 @@ pub use features::{Features, features};
 pub use ipc_core::safe::ShmSafe;
 #[cfg(not(loom))]
 pub use ipc_core::shm_safe;
+#[cfg(not(loom))]
+pub use latest::{Latest, LatestOptions, LatestReader, LatestWriter};
 #[cfg(not(loom))]
 pub use segment::{Cell, Huge, Key, Sealed, Segment, SegmentOptions, SysvSegment, SysvStat};
 #[cfg(not(loom))]

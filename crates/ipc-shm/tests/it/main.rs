@@ -1,6 +1,9 @@
 //! What ipc-shm promises, one file a behaviour.
 #![expect(unsafe_code, reason = "changing namespace or user has no safe form")]
 
+mod broadcast;
+mod fan_in;
+mod latest;
 mod ready;
 mod segment;
 mod segment_cut;
@@ -11,6 +14,7 @@ mod segment_memfd;
 mod segment_shmem;
 mod segment_sysv;
 mod suites;
+mod types;
 mod untrusted;
 mod world;
 
@@ -19,6 +23,22 @@ mod futex {
 }
 mod sysv {
     mod suites;
+}
+
+use std::time::{Duration, Instant};
+
+const SHORT: Duration = Duration::from_millis(20);
+const LONG: Duration = Duration::from_secs(60);
+/// A death is noticed within a slice of 250 ms; as much again for a machine that is busy.
+const NOTICE: Duration = Duration::from_millis(500);
+
+/// Runs something that must not take long.
+#[track_caller]
+fn soon<X>(answer: impl FnOnce() -> X) -> X {
+    let since = Instant::now();
+    let answer = answer();
+    assert!(since.elapsed() < NOTICE, "{:?}", since.elapsed());
+    answer
 }
 
 /// Calls the C library's `setuid`, which reaches every thread.
