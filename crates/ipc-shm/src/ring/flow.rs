@@ -106,12 +106,12 @@ impl Tx {
     /// Looks how far the receiver got.
     fn look(&mut self, words: &impl Words, word: &AtomicU64) -> Result<(), Corrupt> {
         let size = words.size();
-        let limit = word.load(Ordering::Acquire).wrapping_add(size as u64);
+        let taken = word.load(Ordering::Acquire);
         // It cannot be ahead of what was sent.
-        if limit > self.position() + size as u64 {
+        if taken > self.position() {
             return Err(Corrupt);
         }
-        self.limit = self.limit.max(limit);
+        self.limit = self.limit.max(taken + size as u64);
         self.until = self.end_of_lap(size);
         Ok(())
     }
