@@ -19,6 +19,9 @@ mod end;
 mod flow;
 #[cfg(not(loom))]
 mod memory;
+#[cfg(loom)]
+#[doc(hidden)]
+pub mod model;
 #[cfg(not(loom))]
 mod options;
 #[cfg(not(loom))]

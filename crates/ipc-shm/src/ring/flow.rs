@@ -14,6 +14,7 @@
 //! `taken` is exact, so a message is received at most once, whoever dies. The sender reads it only when it
 //! would have to wait: each look takes the line away from the receiver, which writes it for each message.
 //! `tail` is for the sender of a stream: written when a quarter of the ring was taken, or nothing is left.
+#![cfg_attr(loom, expect(dead_code, reason = "the models use a part"))]
 
 use super::record::{HEADER, PADDING, Place, Word, committed, decode, message};
 use crate::atomic::{AtomicU64, Ordering};

@@ -9,6 +9,8 @@ use super::{Gone, LONG, pattern, small};
 
 /// One process a point.
 const POINTS: usize = 12;
+/// Making a ring takes many instructions.
+const FEW: usize = 6;
 
 /// What is in the ring before: so much that a long message wraps.
 const BEFORE: usize = 2;
@@ -101,7 +103,7 @@ fn fresh(name: &str) -> Receiver {
 
 /// After how many instructions something changed that others can see; evenly, as many as there are
 /// processes for.
-fn points(victim: &mut Stepper, name: &str) -> Vec<usize> {
+fn points(victim: &mut Stepper, name: &str, most: usize) -> Vec<usize> {
     let picture = || std::fs::read(format!("/dev/shm/{name}")).unwrap_or_default();
     let (mut at, mut seen, mut changes) = (0, picture(), vec![0]);
     while victim.step() {
@@ -113,8 +115,13 @@ fn points(victim: &mut Stepper, name: &str) -> Vec<usize> {
         }
     }
     changes.push(at);
-    let count = POINTS.min(changes.len());
+    let count = most.min(changes.len());
     eprintln!("{at} instructions, {} changes, killed after {count} of them", changes.len() - 2);
+    if count < POINTS {
+        // What happens before there is a name cannot be seen.
+        changes.extend((1..4).map(|quarter| at * quarter / 4));
+        changes.sort_unstable();
+    }
     (0..count).map(|n| changes[n * (changes.len() - 1) / (count - 1).max(1)]).collect()
 }
 
@@ -128,11 +135,12 @@ fn expected(from: usize, sent: u64, first: u64) -> Vec<Vec<u8>> {
 /// Kills victims inside `act`. `taken`: how many of the messages before may be gone; `sent`: which of its
 /// own may be there; all are seen by one of them at least.
 fn kill_inside(test: &str, act: &str, taken: &[usize], sent: &[u64]) {
+    let most = if act == "create" { FEW } else { POINTS };
     processes(
         test,
-        POINTS + 1,
+        most + 1,
         |mut children| {
-            watchdog::limit(LONG * 6);
+            watchdog::limit(LONG * 12);
             let made = act != "create";
             let first = if act == "wrap" { 11 } else { 10 };
             let mut seen = std::collections::BTreeSet::new();
@@ -144,7 +152,7 @@ fn kill_inside(test: &str, act: &str, taken: &[usize], sent: &[u64]) {
                     let receiver = receiver.filter(|_| SENDS.contains(&act));
                     let mut stepper = bring(child, act, &gone.0);
                     let Some(point) = point else {
-                        let found = points(&mut stepper, &gone.0);
+                        let found = points(&mut stepper, &gone.0, most);
                         stepper.kill();
                         return found;
                     };
@@ -157,10 +165,10 @@ fn kill_inside(test: &str, act: &str, taken: &[usize], sent: &[u64]) {
                     let got = succeed(&gone.0, &at);
                     let found =
                         taken.iter().flat_map(|from| sent.iter().map(move |sent| (*from, *sent)));
-                    let found = found.filter(|(from, sent)| {
+                    let mut found = found.filter(|(from, sent)| {
                         got == if made { expected(*from, *sent, first) } else { Vec::new() }
                     });
-                    let found = found.last();
+                    let found = found.next();
                     assert!(
                         found.is_some(),
                         "{at}: {:?}",
