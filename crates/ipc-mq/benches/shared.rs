@@ -38,9 +38,7 @@ fn messages(bench: &mut Bench, label: &str, size: usize, placement: Placement) {
             .floor_exchange()
             .raw("raw posix mq", move || round_trip(size, || raw::posix(size, busy)))
             .ours("ipc-mq", move || round_trip(size, || Ok(ours(CAPACITY, size, busy))))
-            .peer("ipc-mq ack", move || {
-                round_trip(size, || Ok(acknowledged(CAPACITY, size, busy)))
-            })
+            .peer("ipc-mq ack", move || round_trip(size, || Ok(acknowledged(CAPACITY, size, busy))))
             .peer("boost", move || round_trip(size, || boost::ends(CAPACITY, size, busy))),
     );
     bench.case(

@@ -47,10 +47,13 @@ mod select;
 mod stat;
 
 mod bell;
+mod drain;
 mod index;
+mod lane;
 mod layout;
 mod node;
 mod recover;
+mod shape;
 mod state;
 mod store;
 mod wait;

@@ -152,7 +152,7 @@ impl Queue {
                 if copied > AT_ONCE {
                     break;
                 }
-                let Some(slot) = held.vacant()? else { break };
+                let Some(slot) = held.room()? else { break };
                 held.memory.write(slot, bytes)?;
                 held.publish(slot, *envelope, bytes.len())?;
                 copied += bytes.len();

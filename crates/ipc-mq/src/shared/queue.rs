@@ -9,9 +9,11 @@ use ipc_core::Wait;
 use ipc_core::life::sleep::CancelWord;
 use ipc_core::segment::Segment;
 
-use super::layout::{Corrupt, Memory, Sizes};
+use super::lane::Outlet;
+use super::layout::{Memory, Sizes};
 use super::options::{ANONYMOUS, check, error};
 use super::select::Select;
+use super::shape::Corrupt;
 use super::store::{Store, Taken};
 use super::wait::{Role, until};
 use super::{Delivery, Envelope, Filter, Message, QueueOptions};
@@ -98,7 +100,7 @@ impl Queue {
         let Some(memory) = Memory::new(segment) else {
             return Err(Error::Corrupt { name, what: "its sizes" });
         };
-        let store = Store { memory, name };
+        let store = Store { memory, name, outlet: Outlet::new() };
         // Everybody may have died since the last look: what they held comes back first.
         store.locked(Wait::FOREVER, None, |held| {
             held.sweep()?;
@@ -290,18 +292,24 @@ impl Queue {
         if bytes.len() > SHORT {
             return self.put_long(envelope, bytes, wait);
         }
-        until(&self.store, Role::Send, wait, &self.cancel, |held| {
-            let Some(slot) = held.vacant()? else { return Ok(None) };
-            held.memory.write(slot, bytes)?;
-            held.publish(slot, envelope, bytes.len())?;
-            Ok(Some(()))
+        if self.store.push(envelope, bytes)? {
+            return Ok(());
+        }
+        self.put_locked(envelope, bytes, wait)
+    }
+
+    #[cold]
+    fn put_locked(&self, envelope: Envelope, bytes: &[u8], wait: Wait) -> Result<()> {
+        let store = &*self.store;
+        until(store, Role::Send, wait, &self.cancel, |held| {
+            held.send(&store.outlet, envelope, bytes)
         })
     }
 
     #[cold]
     fn put_long(&self, envelope: Envelope, bytes: &[u8], wait: Wait) -> Result<()> {
         let slot = until(&self.store, Role::Send, wait, &self.cancel, |held| {
-            let Some(slot) = held.vacant()? else { return Ok(None) };
+            let Some(slot) = held.room()? else { return Ok(None) };
             held.reserve(slot)?;
             Ok(Some(slot))
         })?;

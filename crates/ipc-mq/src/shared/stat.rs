@@ -44,6 +44,8 @@ impl Queue {
     /// Messages that wait to be received, at this moment.
     #[must_use]
     pub fn len(&self) -> usize {
+        // What the lanes have counts too. A lock that is not to be had leaves what was known last.
+        let _ = self.store().locked(Wait::No, None, |held| held.drain());
         self.store().memory.head().queued.load(Ordering::Acquire) as usize
     }
 
@@ -59,6 +61,7 @@ impl Queue {
     /// `NotOwner`, `Corrupt`: as [`recv`](Self::recv).
     pub fn stat(&self) -> Result<Stat> {
         self.store().locked(Wait::FOREVER, None, |held| {
+            held.drain()?;
             let (head, sizes) = (held.memory.head(), held.memory.sizes());
             let members = held.memory.segment().members();
             let count = |word: &AtomicU32| word.load(Ordering::Relaxed) as usize;

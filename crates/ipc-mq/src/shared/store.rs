@@ -5,6 +5,7 @@
 
 use std::cell::Cell;
 use std::sync::atomic::Ordering::{self, Relaxed};
+use std::sync::atomic::fence;
 
 use ipc_core::life::OwnerId;
 use ipc_core::life::sleep::{CancelWord, Stop};
@@ -13,8 +14,9 @@ use ipc_core::{Deadline, Wait};
 
 use super::bell::{self, Ring};
 use super::index::Index;
-use super::layout::{Corrupt, Memory, Slot};
-use super::node::{allocate, release};
+use super::lane::Outlet;
+use super::layout::Memory;
+use super::shape::{Corrupt, LENT, Slot};
 use super::state::State;
 use super::{Envelope, Message};
 use crate::error::{Error, Result};
@@ -28,6 +30,7 @@ const PATIENCE: std::time::Duration = std::time::Duration::from_millis(20);
 pub(super) struct Store {
     pub(super) memory: Memory,
     pub(super) name: String,
+    pub(super) outlet: Outlet,
 }
 
 /// The queue while its lock is held.
@@ -70,6 +73,24 @@ impl Store {
         done.map_err(|corrupt| self.corrupt(corrupt))
     }
 
+    /// Sends a message without the lock. False: no slot is lent to us, or another thread is at it.
+    #[inline]
+    pub(super) fn push(&self, envelope: Envelope, bytes: &[u8]) -> Result<bool> {
+        // First of all: in a forked child the outlet is a copy, and may be busy for ever.
+        let me = self.memory.segment().members().me().ok_or_else(|| self.not_owner())?;
+        let Some(inside) = self.outlet.enter() else { return Ok(false) };
+        let pushed = inside.push(&self.memory, me, envelope, bytes);
+        drop(inside);
+        let pushed = pushed.map_err(|corrupt| self.corrupt(corrupt))?;
+        if pushed {
+            let arrived = &self.memory.head().arrived;
+            if let Some(ring) = bell::ring(arrived, false) {
+                bell::wake(arrived, ring);
+            }
+        }
+        Ok(pushed)
+    }
+
     #[cold]
     fn wait_for_lock(&self, wait: Wait, cancel: Option<&CancelWord>) -> Result<Locked> {
         let (lock, members) = (&self.memory.head().lock, self.memory.segment().members());
@@ -93,7 +114,15 @@ impl Store {
     /// Whether there may be a message. False is certain at this moment.
     #[inline]
     pub(super) fn may_receive(&self) -> bool {
-        self.memory.head().queued.load(Ordering::Acquire) != 0 || self.somebody_died()
+        let head = self.memory.head();
+        let turn = head.turn.load(Ordering::Acquire);
+        let odd = turn & 1 != 0;
+        if odd || head.queued.load(Ordering::Acquire) != 0 || self.memory.any_sent() {
+            return true;
+        }
+        // What came out of the lanes since is in the index.
+        fence(Ordering::Acquire);
+        head.turn.load(Relaxed) != turn || self.somebody_died()
     }
 
     /// Whether there may be a free slot. False is certain at this moment.
@@ -164,11 +193,58 @@ impl Held<'_> {
         Index(self.memory)
     }
 
+    /// Slots that can be had at once.
+    #[inline]
+    pub(super) fn free(&self) -> u32 {
+        let head = self.memory.head();
+        let fresh = self.memory.sizes().capacity.saturating_sub(head.used.load(Relaxed));
+        head.vacant.load(Relaxed).saturating_add(fresh)
+    }
+
     /// A slot to write to. It stays free for all who look.
     #[inline]
     pub(super) fn vacant(&self) -> Result<Option<u32>, Corrupt> {
-        let (pool, capacity) = (&self.memory.head().slots, self.memory.sizes().capacity);
-        allocate(pool, capacity, |free| Ok(&self.memory.slot(free)?.next))
+        let head = self.memory.head();
+        if let Some(top) = head.vacant.load(Relaxed).checked_sub(1) {
+            head.vacant.store(top, Relaxed);
+            return Ok(Some(self.memory.stack(top)?.load(Relaxed)));
+        }
+        let fresh = head.used.load(Relaxed);
+        if fresh >= self.memory.sizes().capacity {
+            return Ok(None);
+        }
+        head.used.store(fresh + 1, Relaxed);
+        Ok(Some(fresh))
+    }
+
+    /// A slot to write to, if need be one that was lent and is not used.
+    pub(super) fn room(&self) -> Result<Option<u32>, Corrupt> {
+        if self.free() == 0 {
+            self.take_back_lent()?;
+        }
+        self.vacant()
+    }
+
+    /// Sends a message: through our lane, or at once if another thread of ours is at it.
+    #[inline]
+    pub(super) fn send(
+        &self,
+        outlet: &Outlet,
+        envelope: Envelope,
+        bytes: &[u8],
+    ) -> Result<Option<()>, Corrupt> {
+        let Some(inside) = outlet.enter() else {
+            let Some(slot) = self.room()? else { return Ok(None) };
+            self.memory.write(slot, bytes)?;
+            return self.publish(slot, envelope, bytes.len()).map(Some);
+        };
+        while !inside.push(self.memory, self.me, envelope, bytes)? {
+            if self.lend(&inside, LENT)? == 0 {
+                return Ok(None);
+            }
+        }
+        self.ring_arrived();
+        Ok(Some(()))
     }
 
     /// Sends what stands in a slot, free or being written by us.
@@ -179,6 +255,8 @@ impl Held<'_> {
         envelope: Envelope,
         len: usize,
     ) -> Result<(), Corrupt> {
+        // What was sent before this has a lower number.
+        self.drain()?;
         let (head, slot) = (self.memory.head(), self.memory.slot(index)?);
         let written = State::load(&slot.state) != State::Free;
         let id = head.next_id.load(Relaxed) + 1;
@@ -207,6 +285,7 @@ impl Held<'_> {
     /// The message that `filter` wants next; it stays where it is.
     #[inline]
     fn first(&self, filter: Filter) -> Result<Option<(u32, Taken)>, Corrupt> {
+        self.drain()?;
         let Some(leaf) = self.index().find(filter)? else { return Ok(None) };
         let index = self.memory.leaf(leaf)?.first.load(Relaxed);
         let index = index.checked_sub(1).ok_or(Corrupt("an empty leaf"))?;
@@ -251,7 +330,7 @@ impl Held<'_> {
         // die between, the index is made anew.
         self.dequeue(leaf)?;
         State::Free.store(&slot.state);
-        self.vacate(taken.slot, slot);
+        self.vacate(taken.slot)?;
         Ok(Some(taken))
     }
 
@@ -261,8 +340,7 @@ impl Held<'_> {
         let slot = self.ours(index)?;
         State::Free.store(&slot.state);
         self.holds(self.me, false)?;
-        self.vacate(index, slot);
-        Ok(())
+        self.vacate(index)
     }
 
     /// What we hold waits again, at its old place.
@@ -283,11 +361,18 @@ impl Held<'_> {
 
     #[inline]
     pub(super) fn enqueue(&self, index: u32) -> Result<(), Corrupt> {
+        self.insert(index)?;
+        self.ring_arrived();
+        Ok(())
+    }
+
+    /// As [`enqueue`](Self::enqueue), where somebody else rings.
+    #[inline]
+    pub(super) fn insert(&self, index: u32) -> Result<(), Corrupt> {
         self.index().insert(index)?;
         let head = self.memory.head();
         let queued = head.queued.load(Relaxed);
         head.queued.store(queued.wrapping_add(1), Relaxed);
-        self.ring_arrived();
         Ok(())
     }
 
@@ -301,15 +386,26 @@ impl Held<'_> {
 
     /// Puts a slot that just became free with the free ones.
     #[inline]
-    pub(super) fn vacate(&self, index: u32, slot: &Slot) {
-        let head = self.memory.head();
-        release(&head.slots, index, &slot.next);
-        head.taken.store(head.taken.load(Relaxed).wrapping_sub(1), Relaxed);
+    pub(super) fn vacate(&self, index: u32) -> Result<(), Corrupt> {
+        self.put_vacant(index)?;
+        let taken = &self.memory.head().taken;
+        taken.store(taken.load(Relaxed).wrapping_sub(1), Relaxed);
         self.ring_freed();
+        Ok(())
+    }
+
+    /// As [`vacate`](Self::vacate), for one that was not taken.
+    #[inline]
+    pub(super) fn put_vacant(&self, index: u32) -> Result<(), Corrupt> {
+        let vacant = &self.memory.head().vacant;
+        let top = vacant.load(Relaxed);
+        self.memory.stack(top)?.store(index, Relaxed);
+        vacant.store(top + 1, Relaxed);
+        Ok(())
     }
 
     #[inline]
-    fn count_taken(&self, more: u32) {
+    pub(super) fn count_taken(&self, more: u32) {
         let taken = &self.memory.head().taken;
         taken.store(taken.load(Relaxed).wrapping_add(more), Relaxed);
     }

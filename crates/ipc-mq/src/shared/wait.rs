@@ -7,7 +7,7 @@ use ipc_core::wait::{Spin, one_cpu};
 use ipc_core::{Deadline, Wait};
 
 use super::bell;
-use super::layout::{Corrupt, Peer};
+use super::shape::{Corrupt, Peer};
 use super::store::{Held, Store};
 use crate::error::{Error, Result};
 
@@ -101,8 +101,12 @@ fn park<R>(
     loop {
         sleeper.look();
         let found = store.locked(wait, Some(cancel), |held| {
-            let found = attempt(held)?;
-            Ok(found.ok_or_else(|| bell::announce(bell, picky)))
+            if let Some(done) = attempt(held)? {
+                return Ok(Ok(done));
+            }
+            let expected = bell::announce(bell, picky);
+            // Once more, for who sent without the lock and without seeing us.
+            Ok(attempt(held)?.ok_or(expected))
         });
         let expected = match found {
             Ok(Ok(done)) => return Ok(done),
