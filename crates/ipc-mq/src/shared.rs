@@ -48,6 +48,7 @@ mod stat;
 
 mod bell;
 mod drain;
+mod follow;
 mod index;
 mod lane;
 mod layout;

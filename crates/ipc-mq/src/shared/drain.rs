@@ -111,7 +111,7 @@ impl Held<'_> {
             free = self.free();
         }
         let span = lane.claim.load();
-        let fair = free.div_ceil(2 * self.count_lanes());
+        let fair = free.div_ceil(self.count_lanes());
         let count = want.min(fair).min(LENT - self.not_drained(lane)?);
         for place in (0..count).map(|more| span.granted.wrapping_add(more)) {
             let slot = self.vacant()?.ok_or(Corrupt("the free slots"))?;

@@ -235,14 +235,19 @@ impl Memory {
 
     /// Copies a message out of a slot that is queued and under the lock, or held by the caller.
     #[inline]
-    pub(super) fn read(&self, index: u32, into: &mut [u8]) -> Result<(), Corrupt> {
-        if into.len() > self.sizes.message_size {
+    pub(super) fn read(&self, index: u32, len: usize) -> Result<Vec<u8>, Corrupt> {
+        if len > self.sizes.message_size {
             return Err(Corrupt("a length"));
         }
         let from = self.bytes_place(index)?;
-        // SAFETY: as in `write`; a cooperating process writes to a slot only while it owns it.
-        unsafe { from.copy_to_nonoverlapping(NonNull::from(&mut *into).cast(), into.len()) };
-        Ok(())
+        let mut bytes = Vec::with_capacity(len);
+        let to: *mut u8 = bytes.as_mut_ptr();
+        // SAFETY: as in `write`; a cooperating process writes to a slot only while it owns it. `to` has
+        // room for `len` bytes: `with_capacity`.
+        unsafe { from.as_ptr().copy_to_nonoverlapping(to, len) };
+        // SAFETY: the capacity is at least `len`, and so many bytes were just written.
+        unsafe { bytes.set_len(len) };
+        Ok(bytes)
     }
 
     /// The number of a slot, leaf or branch, if there are so many.

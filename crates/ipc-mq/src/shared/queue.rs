@@ -9,6 +9,7 @@ use ipc_core::Wait;
 use ipc_core::life::sleep::CancelWord;
 use ipc_core::segment::Segment;
 
+use super::follow::Follow;
 use super::lane::Outlet;
 use super::layout::{Memory, Sizes};
 use super::options::{ANONYMOUS, check, error};
@@ -100,7 +101,7 @@ impl Queue {
         let Some(memory) = Memory::new(segment) else {
             return Err(Error::Corrupt { name, what: "its sizes" });
         };
-        let store = Store { memory, name, outlet: Outlet::new() };
+        let store = Store { memory, name, outlet: Outlet::new(), follow: Follow::default() };
         // Everybody may have died since the last look: what they held comes back first.
         store.locked(Wait::FOREVER, None, |held| {
             held.sweep()?;
@@ -301,6 +302,7 @@ impl Queue {
     #[cold]
     fn put_locked(&self, envelope: Envelope, bytes: &[u8], wait: Wait) -> Result<()> {
         let store = &*self.store;
+        store.pace();
         until(store, Role::Send, wait, &self.cancel, |held| {
             held.send(&store.outlet, envelope, bytes)
         })
@@ -322,6 +324,7 @@ impl Queue {
     pub(super) fn hold(&self, filter: Filter, wait: Wait) -> Result<Delivery> {
         let role = role(filter)?;
         let taken = until(&self.store, role, wait, &self.cancel, |held| held.hold(filter))?;
+        self.store.follow.got();
         self.deliver(taken)
     }
 
@@ -345,14 +348,13 @@ impl Queue {
                 Ok(())
             })
         })?;
+        self.store.follow.got();
         Ok(taken.with(bytes))
     }
 
     #[inline]
     pub(super) fn copy(&self, taken: &Taken) -> Result<Vec<u8>, Corrupt> {
-        let mut bytes = vec![0; taken.len];
-        self.store.memory.read(taken.slot, &mut bytes)?;
-        Ok(bytes)
+        self.store.memory.read(taken.slot, taken.len)
     }
 
     pub(super) fn store(&self) -> &Store {

@@ -13,6 +13,7 @@ use ipc_core::lock::{LockFault, Locked};
 use ipc_core::{Deadline, Wait};
 
 use super::bell::{self, Ring};
+use super::follow::Follow;
 use super::index::Index;
 use super::lane::Outlet;
 use super::layout::Memory;
@@ -31,6 +32,7 @@ pub(super) struct Store {
     pub(super) memory: Memory,
     pub(super) name: String,
     pub(super) outlet: Outlet,
+    pub(super) follow: Follow,
 }
 
 /// The queue while its lock is held.
@@ -89,6 +91,23 @@ impl Store {
             }
         }
         Ok(pushed)
+    }
+
+    /// A sender that needs slots waits a little for several: each time it comes costs the receivers the
+    /// lines that they work in.
+    #[inline]
+    pub(super) fn pace(&self) {
+        let capacity = self.memory.sizes().capacity;
+        let want = LENT.min(capacity / 4);
+        for _ in 0..PACES {
+            let free = capacity.wrapping_sub(self.memory.head().taken.load(Relaxed));
+            if free == 0 || free >= want {
+                return;
+            }
+            for _ in 0..want {
+                std::hint::spin_loop();
+            }
+        }
     }
 
     #[cold]
@@ -169,6 +188,9 @@ impl Store {
 /// How often the lock is tried before sleeping, and how many pauses lie between at first.
 const TURNS: u32 = 8;
 const PAUSES: u32 = 24;
+/// How often a sender looks for more free slots before it takes what there is, and the pauses between.
+const PACES: u32 = 8;
+const PACE_PAUSES: u32 = 40;
 
 /// What is received, without its bytes.
 #[derive(Clone, Copy, Debug)]

@@ -38,6 +38,12 @@ impl Role {
         }
     }
 
+    /// Nothing is there, after a while of messages: whether there is something after a pause.
+    #[inline]
+    fn is_worth_a_pause(self, store: &Store) -> bool {
+        matches!(self, Self::Receive { .. }) && store.follow.pause() && store.may_receive()
+    }
+
     fn sleepers(self, peer: &Peer) -> &AtomicU32 {
         match self {
             Self::Send => &peer.sending,
@@ -55,7 +61,7 @@ pub(super) fn until<R>(
     cancel: &CancelWord,
     mut attempt: impl FnMut(&Held<'_>) -> Result<Option<R>, Corrupt>,
 ) -> Result<R> {
-    if role.may(store) {
+    if role.may(store) || role.is_worth_a_pause(store) {
         match store.locked(wait, Some(cancel), &mut attempt) {
             Ok(Some(done)) => return Ok(done),
             Ok(None) => {}
