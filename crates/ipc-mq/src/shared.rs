@@ -47,17 +47,29 @@ mod select;
 mod stat;
 
 mod bell;
+mod claim;
 mod drain;
 mod follow;
+mod held;
 mod index;
 mod lane;
 mod layout;
 mod node;
+mod order;
 mod recover;
 mod shape;
 mod state;
 mod store;
 mod wait;
+
+/// The atomics of what is modelled: `tests/loom.rs` puts loom's in their place.
+mod atomic {
+    pub(super) use std::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
+}
+/// Likewise the wake-ups.
+mod futex {
+    pub(super) use ipc_core::life::sleep::{wake_all, wake_one};
+}
 
 pub use crate::sysv::Filter;
 pub use delivery::{Delivery, Message};

@@ -13,9 +13,8 @@
 //! finds the word changed. Who is killed before it wakes whom it should, or between being woken
 //! and taking, leaves nobody asleep: a death wakes all.
 
-use std::sync::atomic::{AtomicU32, Ordering, fence};
-
-use ipc_core::life::sleep::{wake_all, wake_one};
+use super::atomic::{AtomicU32, Ordering, fence};
+use super::futex::{wake_all, wake_one};
 
 const ASLEEP: u32 = 1;
 const PICKY: u32 = 2;

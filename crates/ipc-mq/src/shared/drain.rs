@@ -1,85 +1,48 @@
 //! What is done to the lanes under the queue's lock: slots are lent and taken back, and what was sent
-//! gets its number and its place in the index.
-//!
-//! *Order.* Of two messages of which one was sent before the sending of the other began, the earlier
-//! one must get the lower number. What one lane has is in order. Between lanes: either only one of them has
-//! messages, and after the last of these was seen the others still have none; or the tickets decide, and
-//! only those are taken that were given out before we began. For if B's ticket is below that mark, and A
-//! was sent before B was begun, then A was published before the mark was read, and is found too.
+//! gets its number and its place in the index, in the order that `order` finds.
 //!
 //! Each act may be cut short by a death at any instruction: then all is made anew, see `recover`.
 
-use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
-use std::sync::atomic::fence;
+use std::sync::atomic::Ordering::{Relaxed, Release};
+use std::sync::atomic::{AtomicU64, fence};
 
 use ipc_core::life::OwnerId;
 
-use super::lane::{Inside, Span};
+use super::claim::Span;
+use super::held::Held;
+use super::lane::Inside;
+use super::order::{Found, Lanes, look};
 use super::shape::{Corrupt, LENT, Lane, NONE};
 use super::state::State;
-use super::store::Held;
 
 impl Held<'_> {
     /// Takes over what was sent into the lanes: afterwards the index has all that there is.
     #[inline]
     pub(super) fn drain(&self) -> Result<(), Corrupt> {
-        let mut with_messages = None;
-        for at in self.lanes() {
-            if self.first_sent(at)?.is_none() {
-                continue;
-            }
-            if with_messages.replace(at).is_some() {
-                return self.drain_by_ticket();
-            }
-        }
-        match with_messages {
-            Some(at) => self.drain_one(at),
-            None => Ok(()),
+        match look(self)? {
+            Found::Nothing => Ok(()),
+            Found::InOne { lane, count } => self.take_over(lane, count),
+            Found::InOrder(found) => self.take_all_over(&found),
         }
     }
 
-    /// Takes over what one lane has, if no other has anything.
-    fn drain_one(&self, at: usize) -> Result<(), Corrupt> {
+    fn take_over(&self, at: usize, count: u32) -> Result<(), Corrupt> {
         let lane = self.memory.lane(at)?;
-        let mut count = 0;
-        for place in self.places(lane)? {
-            if self.sent(lane, place)?.is_none() {
-                break;
-            }
-            count += 1;
-        }
-        for other in self.lanes() {
-            if other != at && self.first_sent(other)?.is_some() {
-                return self.drain_by_ticket();
-            }
-        }
         self.begin_turn();
         for place in self.places(lane)?.take(count as usize) {
             self.number(slot_of(lane, place))?;
         }
-        self.advance(lane, count);
+        advance(lane, count);
         self.end_turn();
         Ok(())
     }
 
     #[cold]
-    fn drain_by_ticket(&self) -> Result<(), Corrupt> {
-        let mark = self.memory.head().tickets.load(Acquire);
-        let mut found = Vec::new();
-        for at in self.lanes() {
-            let lane = self.memory.lane(at)?;
-            for place in self.places(lane)? {
-                match self.sent(lane, place)? {
-                    Some((slot, ticket)) if ticket < mark => found.push((ticket, slot, at)),
-                    _ => break,
-                }
-            }
-        }
-        found.sort_unstable();
+    fn take_all_over(&self, found: &[(u32, usize)]) -> Result<(), Corrupt> {
         self.begin_turn();
-        for (_, slot, at) in found {
-            self.number(slot)?;
-            self.advance(self.memory.lane(at)?, 1);
+        for (slot, at) in found {
+            self.number(*slot)?;
+            advance(self.memory.lane(*at)?, 1);
         }
         self.end_turn();
         Ok(())
@@ -88,7 +51,7 @@ impl Held<'_> {
     /// Gives what was sent in a slot its number and its place.
     pub(super) fn number(&self, index: u32) -> Result<(), Corrupt> {
         let (head, slot) = (self.memory.head(), self.memory.slot(index)?);
-        let id = head.next_id.load(Relaxed) + 1;
+        let id = head.next_id.load(Relaxed).wrapping_add(1);
         slot.id.store(id, Relaxed);
         State::Queued { again: false }.store(&slot.state);
         head.next_id.store(id, Relaxed);
@@ -142,7 +105,7 @@ impl Held<'_> {
     /// Takes back what was lent to anybody, ourselves included, and is not being filled.
     #[cold]
     pub(super) fn take_back_lent(&self) -> Result<(), Corrupt> {
-        for at in self.lanes() {
+        for at in self.memory.lanes() {
             let lane = self.memory.lane(at)?;
             let span = lane.claim.revoke();
             self.free_places(lane, span)?;
@@ -152,10 +115,10 @@ impl Held<'_> {
         Ok(())
     }
 
-    /// Takes over what the dead sent, and takes back what was lent to them. True: there was such a lane.
+    /// Takes over what the dead sent, and takes back what was lent to them.
     pub(super) fn clear_lanes_of_the_dead(&self) -> Result<(), Corrupt> {
         let members = self.memory.segment().members();
-        for at in self.lanes() {
+        for at in self.memory.lanes() {
             let lane = self.memory.lane(at)?;
             let owner = OwnerId::from_bits(lane.owner.load(Relaxed));
             if owner.is_some_and(|owner| members.is_alive(owner)) {
@@ -194,33 +157,9 @@ impl Held<'_> {
         Ok((0..self.not_drained(lane)?).map(move |more| from.wrapping_add(more)))
     }
 
-    #[inline]
-    fn first_sent(&self, at: usize) -> Result<Option<u32>, Corrupt> {
-        let Some(slot) = self.memory.lane(at)?.next.load(Relaxed).checked_sub(1) else {
-            return Ok(None);
-        };
-        let sent = State::load(&self.memory.slot(slot)?.state) == State::Sent;
-        Ok(sent.then_some(slot))
-    }
-
-    /// The slot of a place and its ticket, if it was sent.
-    fn sent(&self, lane: &Lane, place: u32) -> Result<Option<(u32, u64)>, Corrupt> {
-        let index = slot_of(lane, place);
-        let slot = self.memory.slot(index)?;
-        if State::load(&slot.state) != State::Sent {
-            return Ok(None);
-        }
-        Ok(Some((index, slot.ticket.load(Relaxed))))
-    }
-
-    pub(super) fn advance(&self, lane: &Lane, count: u32) {
-        lane.drained.store(lane.drained.load(Relaxed).wrapping_add(count), Relaxed);
-        show_next(lane);
-    }
-
     /// Messages are on their way from the lanes to the index: who looks without the lock must not
     /// believe that there are none.
-    fn begin_turn(&self) {
+    pub(super) fn begin_turn(&self) {
         let turn = &self.memory.head().turn;
         turn.store(turn.load(Relaxed) | 1, Relaxed);
         fence(Release);
@@ -229,12 +168,6 @@ impl Held<'_> {
     pub(super) fn end_turn(&self) {
         let turn = &self.memory.head().turn;
         turn.store((turn.load(Relaxed) | 1).wrapping_add(1), Release);
-    }
-
-    /// The lanes that are somebody's.
-    #[inline]
-    pub(super) fn lanes(&self) -> impl Iterator<Item = usize> + use<'_> {
-        self.memory.lanes()
     }
 
     fn count_lanes(&self) -> u32 {
@@ -249,8 +182,39 @@ impl Held<'_> {
     }
 }
 
+impl Lanes for Held<'_> {
+    type Error = Corrupt;
+
+    #[inline]
+    fn lanes(&self) -> impl Iterator<Item = usize> {
+        self.memory.lanes()
+    }
+
+    #[inline]
+    fn sent(&self, at: usize, nth: u32) -> Result<Option<(u32, u64)>, Corrupt> {
+        let lane = self.memory.lane(at)?;
+        if nth >= self.not_drained(lane)? {
+            return Ok(None);
+        }
+        let index = slot_of(lane, lane.drained.load(Relaxed).wrapping_add(nth));
+        let slot = self.memory.slot(index)?;
+        let sent = State::load(&slot.state) == State::Sent;
+        Ok(sent.then(|| (index, slot.ticket.load(Relaxed))))
+    }
+
+    fn tickets(&self) -> &AtomicU64 {
+        &self.memory.head().tickets
+    }
+}
+
 pub(super) fn slot_of(lane: &Lane, place: u32) -> u32 {
     lane.slots[(place % LENT) as usize].load(Relaxed)
+}
+
+/// So many more places have nothing that is not in the index.
+pub(super) fn advance(lane: &Lane, count: u32) {
+    lane.drained.store(lane.drained.load(Relaxed).wrapping_add(count), Relaxed);
+    show_next(lane);
 }
 
 /// Says which slot is to be looked at.

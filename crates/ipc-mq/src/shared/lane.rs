@@ -7,25 +7,18 @@
 //!
 //! *Killed* before that store, the slot is free and was lent to a dead process; after it, the message is
 //! there. *Full*: who finds no free slot takes back what others borrowed and did not fill yet. *Order*:
-//! each message takes a ticket between its first and its last step; `drain` says why that is enough.
-
-mod claim;
-
-/// What `claim` is made of; the loom model puts its own in its place.
-mod atomic {
-    pub(super) use std::sync::atomic::{AtomicU64, Ordering};
-}
+//! each message takes a ticket between its first and its last step; `order` says why that is enough.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 use ipc_core::life::OwnerId;
 
 use super::Envelope;
+use super::claim::Span;
 use super::layout::Memory;
+use super::order::ticket;
 use super::shape::{Corrupt, LENT};
 use super::state::State;
-
-pub(super) use claim::{Claim, Span};
 
 /// What this process knows about its own lane: private memory, for one thread at a time.
 #[derive(Debug)]
@@ -87,8 +80,7 @@ impl Inside<'_> {
         slot.priority.store(envelope.priority, Ordering::Relaxed);
         let len = u32::try_from(bytes.len()).map_err(|_| Corrupt("a length"))?;
         slot.len.store(len, Ordering::Relaxed);
-        let ticket = memory.head().tickets.fetch_add(1, Ordering::AcqRel);
-        slot.ticket.store(ticket, Ordering::Relaxed);
+        slot.ticket.store(ticket(&memory.head().tickets), Ordering::Relaxed);
         State::send(&slot.state);
         // From here on it is sent.
         Ok(true)

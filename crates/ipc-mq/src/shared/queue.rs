@@ -10,12 +10,13 @@ use ipc_core::life::sleep::CancelWord;
 use ipc_core::segment::Segment;
 
 use super::follow::Follow;
+use super::held::Taken;
 use super::lane::Outlet;
 use super::layout::{Memory, Sizes};
 use super::options::{ANONYMOUS, check, error};
 use super::select::Select;
 use super::shape::Corrupt;
-use super::store::{Store, Taken};
+use super::store::Store;
 use super::wait::{Role, until};
 use super::{Delivery, Envelope, Filter, Message, QueueOptions};
 use crate::Canceller;

@@ -2,14 +2,15 @@
 //!
 //! Both acts may be cut short by the next death at any instruction and begun again.
 
-use std::sync::atomic::Ordering::{self, Relaxed};
+use std::sync::atomic::Ordering::Relaxed;
 
 use ipc_core::life::OwnerId;
 
-use super::drain::slot_of;
+use super::drain::{advance, slot_of};
+use super::held::Held;
+use super::order::mark;
 use super::shape::Corrupt;
 use super::state::State;
-use super::store::Held;
 use crate::log;
 
 impl Held<'_> {
@@ -69,7 +70,8 @@ impl Held<'_> {
             "queue {name:?}: process {} died inside it; its order is made anew",
             self.memory.peer(owner.slot())?.pid.load(Relaxed)
         ));
-        let (deaths, mark) = (members.deaths(), head.tickets.load(Ordering::Acquire));
+        let (deaths, mark) = (members.deaths(), mark(&head.tickets));
+        self.begin_turn();
         self.index().clear();
         for count in [&head.vacant, &head.queued] {
             count.store(0, Relaxed);
@@ -173,7 +175,7 @@ impl Held<'_> {
                     _ => passed += 1,
                 }
             }
-            self.advance(lane, passed);
+            advance(lane, passed);
         }
         Ok(())
     }

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64};
 
 use ipc_core::lock::RawLock;
 
-use super::lane::Claim;
+use super::claim::Claim;
 
 /// A number of a slot, leaf or branch that stands for none: numbers in memory are one higher.
 pub(super) const NONE: u32 = 0;

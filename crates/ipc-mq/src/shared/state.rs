@@ -12,6 +12,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use ipc_core::life::OwnerId;
 
+use super::claim::publish;
+
 const QUEUED: u32 = 1;
 const HELD: u32 = 2;
 const WRITING: u32 = 3;
@@ -59,10 +61,9 @@ impl State {
         word.store(u64::from(high) << 32 | u64::from(low), Ordering::Release);
     }
 
-    /// Stores `Sent`, before all that the caller loads after it (`SeqCst`): either it sees who is about to
-    /// sleep, or that one sees this.
+    /// Stores `Sent`: see [`publish`].
     #[inline]
     pub(super) fn send(word: &AtomicU64) {
-        word.swap(u64::from(SENT) << 32, Ordering::SeqCst);
+        publish(word, u64::from(SENT) << 32);
     }
 }

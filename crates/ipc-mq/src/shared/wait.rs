@@ -7,8 +7,9 @@ use ipc_core::wait::{Spin, one_cpu};
 use ipc_core::{Deadline, Wait};
 
 use super::bell;
+use super::held::Held;
 use super::shape::{Corrupt, Peer};
-use super::store::{Held, Store};
+use super::store::Store;
 use crate::error::{Error, Result};
 
 /// What is waited for.
