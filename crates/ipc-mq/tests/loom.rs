@@ -1,7 +1,7 @@
 //! What senders and receivers of a shared queue do to each other without the lock, under every
 //! interleaving that the memory model allows. The files are the crate's own.
 #![cfg(loom)]
-#![allow(dead_code, reason = "each file has more than the models need")]
+#![expect(dead_code, reason = "each file has more than the models need")]
 
 #[path = "../src/shared/bell.rs"]
 mod bell;

@@ -19,7 +19,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use ipc_core::segment::{Segment, Spec};
 
-use super::shape::{Branch, Corrupt, Head, Lane, Leaf, Peer, Slot};
+use super::shape::{Branch, Corrupt, Head, Lane, LaneSet, Leaf, Peer, Slot};
 use super::state::State;
 
 /// What lives in the segment, and the version of this file.
@@ -160,16 +160,9 @@ impl Memory {
 
     /// The lanes that are somebody's.
     #[inline]
-    pub(super) fn lanes(&self) -> impl Iterator<Item = usize> + use<'_> {
-        let words = self.head().lanes.iter().zip((0..).step_by(64));
-        words.flat_map(|(word, first)| {
-            let mut bits = word.load(Ordering::Relaxed);
-            std::iter::from_fn(move || {
-                let bit = bits.trailing_zeros();
-                bits &= bits.wrapping_sub(1);
-                (bit < u64::BITS).then(|| first + bit as usize)
-            })
-        })
+    pub(super) fn lanes(&self) -> LaneSet {
+        let words = &self.head().lanes;
+        LaneSet { words: std::array::from_fn(|at| words[at].load(Ordering::Relaxed)), at: 0 }
     }
 
     /// Whether the next slot of any lane was sent; without the lock a hint.

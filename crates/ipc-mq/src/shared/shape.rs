@@ -110,6 +110,30 @@ pub(super) struct Lane {
     _pad3: [u32; 16],
 }
 
+/// Numbers of lanes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct LaneSet {
+    pub(super) words: [u64; LANE_WORDS],
+    pub(super) at: usize,
+}
+
+impl Iterator for LaneSet {
+    type Item = usize;
+
+    #[inline]
+    fn next(&mut self) -> Option<usize> {
+        while self.at < LANE_WORDS {
+            let word = self.words[self.at];
+            if word != 0 {
+                self.words[self.at] = word & (word - 1);
+                return Some(self.at * 64 + word.trailing_zeros() as usize);
+            }
+            self.at += 1;
+        }
+        None
+    }
+}
+
 /// One message, or none.
 #[repr(C)]
 #[derive(Debug)]

@@ -168,5 +168,5 @@ impl Store {
 /// How often the lock is tried before sleeping, and how many pauses lie between at first.
 const TURNS: u32 = 8;
 const PAUSES: u32 = 24;
-/// How often a sender looks for more free slots before it takes what there is, and the pauses between.
+/// How often a sender looks for more free slots before it takes what there is.
 const PACES: u32 = 8;
