@@ -1,4 +1,4 @@
-//! Queues in shared memory, kill-safe, beside POSIX queues by raw calls.
+//! Queues in shared memory, kill-safe, beside POSIX queues by raw calls and beside Boost's.
 //!
 //! `ipc-mq` receives for good (`recv_now`); `ipc-mq ack` holds each message and acknowledges it;
 //! `ipc-mq batch` sends and receives up to 16 at a time.

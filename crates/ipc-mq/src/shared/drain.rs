@@ -10,7 +10,7 @@ use ipc_core::life::OwnerId;
 
 use super::claim::Span;
 use super::held::Held;
-use super::lane::Inside;
+use super::lane::{AHEAD, Inside};
 use super::order::{Found, Lanes, look};
 use super::shape::{Corrupt, LENT, Lane, NONE};
 use super::state::State;
@@ -86,7 +86,9 @@ impl Held<'_> {
         if !lane.claim.grant(span, count) {
             return Err(Corrupt("a lane"));
         }
-        outlet.remember(Span { granted: span.granted.wrapping_add(count), ..span });
+        let span = Span { granted: span.granted.wrapping_add(count), ..span };
+        outlet.remember(span);
+        (0..=AHEAD).for_each(|ahead| outlet.fetch(self.memory, span, ahead));
         Ok(count)
     }
 
@@ -198,8 +200,11 @@ impl Lanes for Held<'_> {
         }
         let index = slot_of(lane, lane.drained.load(Relaxed).wrapping_add(nth));
         let slot = self.memory.slot(index)?;
-        let sent = State::load(&slot.state) == State::Sent;
-        Ok(sent.then(|| (index, slot.ticket.load(Relaxed))))
+        if State::load(&slot.state) != State::Sent {
+            return Ok(None);
+        }
+        self.memory.fetch(index);
+        Ok(Some((index, slot.ticket.load(Relaxed))))
     }
 
     fn tickets(&self) -> &AtomicU64 {

@@ -20,6 +20,9 @@ use super::order::ticket;
 use super::shape::{Corrupt, LENT};
 use super::state::State;
 
+/// So many places ahead of the one that is filled, the next lines are fetched.
+pub(super) const AHEAD: u32 = 4;
+
 /// What this process knows about its own lane: private memory, for one thread at a time.
 #[derive(Debug)]
 pub(super) struct Outlet {
@@ -83,7 +86,17 @@ impl Inside<'_> {
         slot.ticket.store(ticket(&memory.head().tickets), Ordering::Relaxed);
         State::send(&slot.state);
         // From here on it is sent.
+        self.fetch(memory, after, AHEAD);
         Ok(true)
+    }
+
+    /// The place that comes `ahead` places after the next one is filled soon.
+    #[inline]
+    pub(super) fn fetch(&self, memory: &Memory, span: Span, ahead: u32) {
+        if ahead < span.left() {
+            let place = self.place(span.taken.wrapping_add(ahead));
+            memory.fetch(place.load(Ordering::Relaxed));
+        }
     }
 
     #[inline]

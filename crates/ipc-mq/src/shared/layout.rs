@@ -243,6 +243,24 @@ impl Memory {
         Ok(bytes)
     }
 
+    /// Begins to fetch the first two lines of a slot, which the caller is about to write to: its stores, and
+    /// whatever waits for them, then find the lines here.
+    #[inline]
+    pub(super) fn fetch(&self, index: u32) {
+        let Ok(slot) = self.slot_place(index) else { return };
+        for line in [0, 64] {
+            let place = slot.as_ptr().wrapping_add(line);
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: `prefetchw` is a hint: it takes any address, faults on none, and changes no memory
+            // and no flags.
+            unsafe {
+                std::arch::asm!("prefetchw [{}]", in(reg) place, options(nostack, preserves_flags));
+            }
+            #[cfg(not(target_arch = "x86_64"))]
+            let _ = place;
+        }
+    }
+
     /// The number of a slot, leaf or branch, if there are so many.
     #[inline]
     fn checked(&self, index: u32) -> Result<usize, Corrupt> {

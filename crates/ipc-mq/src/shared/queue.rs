@@ -9,7 +9,7 @@ use ipc_core::Wait;
 use ipc_core::life::sleep::CancelWord;
 use ipc_core::segment::Segment;
 
-use super::follow::Follow;
+use super::follow::{Follow, Pace};
 use super::held::Taken;
 use super::lane::Outlet;
 use super::layout::{Memory, Sizes};
@@ -102,7 +102,8 @@ impl Queue {
         let Some(memory) = Memory::new(segment) else {
             return Err(Error::Corrupt { name, what: "its sizes" });
         };
-        let store = Store { memory, name, outlet: Outlet::new(), follow: Follow::default() };
+        let (outlet, follow, pace) = (Outlet::new(), Follow::default(), Pace::default());
+        let store = Store { memory, name, outlet, follow, pace };
         // Everybody may have died since the last look: what they held comes back first.
         store.locked(Wait::FOREVER, None, |held| {
             held.sweep()?;
@@ -303,7 +304,7 @@ impl Queue {
     #[cold]
     fn put_locked(&self, envelope: Envelope, bytes: &[u8], wait: Wait) -> Result<()> {
         let store = &*self.store;
-        store.pace();
+        store.pace.wait(&store.memory);
         until(store, Role::Send, wait, &self.cancel, |held| {
             held.send(&store.outlet, envelope, bytes)
         })

@@ -12,7 +12,7 @@ use super::claim::Claim;
 /// A number of a slot, leaf or branch that stands for none: numbers in memory are one higher.
 pub(super) const NONE: u32 = 0;
 /// Most slots that are lent to a lane at a time.
-pub(super) const LENT: u32 = 32;
+pub(super) const LENT: u32 = 64;
 /// Words of the set of lanes: as many bits as a life table can have slots, or more.
 pub(super) const LANE_WORDS: usize = 4;
 
@@ -185,7 +185,7 @@ pub(super) struct Branch {
 const _: () = assert!(size_of::<Head>() == 384 && std::mem::offset_of!(Head, lock) == 128);
 const _: () = assert!(std::mem::offset_of!(Head, tickets) == 256);
 const _: () = assert!(size_of::<Peer>() == 32 && size_of::<Slot>() == 48);
-const _: () = assert!(size_of::<Lane>() == 384 && std::mem::offset_of!(Lane, owner) == 128);
+const _: () = assert!(size_of::<Lane>() == 512 && std::mem::offset_of!(Lane, owner) == 128);
 const _: () = assert!(size_of::<Leaf>() == 32 && size_of::<Branch>() == 32);
 
 /// A number, or a length, in the memory of the queue cannot be.

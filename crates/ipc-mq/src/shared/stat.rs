@@ -41,7 +41,8 @@ pub struct Peer {
 }
 
 impl Queue {
-    /// Messages that wait to be received, at this moment.
+    /// Messages that wait to be received, at this moment. It takes the queue's lock for a moment; while
+    /// somebody is stopped in it, what is sent newly may be missing.
     #[must_use]
     pub fn len(&self) -> usize {
         // What the lanes have counts too. A lock that is not to be had leaves what was known last.

@@ -9,11 +9,11 @@ use ipc_core::{Deadline, Wait};
 
 use super::Envelope;
 use super::bell;
-use super::follow::Follow;
+use super::follow::{Follow, Pace};
 use super::held::Held;
 use super::lane::Outlet;
 use super::layout::Memory;
-use super::shape::{Corrupt, LENT};
+use super::shape::Corrupt;
 use crate::error::{Error, Result};
 
 /// How long a form that does not wait for messages waits for the lock: its holder may be stopped.
@@ -26,6 +26,7 @@ pub(super) struct Store {
     pub(super) name: String,
     pub(super) outlet: Outlet,
     pub(super) follow: Follow,
+    pub(super) pace: Pace,
 }
 
 impl Store {
@@ -71,23 +72,6 @@ impl Store {
             }
         }
         Ok(pushed)
-    }
-
-    /// A sender that needs slots waits a little for several: each time it comes costs the receivers the
-    /// lines that they work in.
-    #[inline]
-    pub(super) fn pace(&self) {
-        let capacity = self.memory.sizes().capacity;
-        let want = LENT.min(capacity / 4);
-        for _ in 0..PACES {
-            let free = capacity.wrapping_sub(self.memory.head().taken.load(Relaxed));
-            if free == 0 || free >= want {
-                return;
-            }
-            for _ in 0..want {
-                std::hint::spin_loop();
-            }
-        }
     }
 
     #[cold]
@@ -168,5 +152,3 @@ impl Store {
 /// How often the lock is tried before sleeping, and how many pauses lie between at first.
 const TURNS: u32 = 8;
 const PAUSES: u32 = 24;
-/// How often a sender looks for more free slots before it takes what there is.
-const PACES: u32 = 8;
