@@ -119,6 +119,32 @@ impl Held<'_> {
         Ok(Some(()))
     }
 
+    /// Sends messages from the front of `messages`, of about `most` bytes in all. How many.
+    pub(super) fn send_many(
+        &self,
+        outlet: &Outlet,
+        messages: &[(Envelope, &[u8])],
+        most: usize,
+    ) -> Result<usize, Corrupt> {
+        let (mut sent, mut copied) = (0, 0);
+        for (envelope, bytes) in messages {
+            if copied > most || self.send(outlet, *envelope, bytes)?.is_none() {
+                break;
+            }
+            copied += bytes.len();
+            sent += 1;
+        }
+        Ok(sent)
+    }
+
+    /// Borrows slots for what we send next, if there are free ones.
+    pub(super) fn lend_ahead(&self, outlet: &Outlet) -> Result<(), Corrupt> {
+        match outlet.enter() {
+            Some(inside) if self.free() != 0 => self.lend(&inside, LENT).map(drop),
+            _ => Ok(()),
+        }
+    }
+
     /// Sends what stands in a slot, free or being written by us.
     #[inline]
     pub(super) fn publish(

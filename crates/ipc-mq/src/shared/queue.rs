@@ -23,7 +23,7 @@ use crate::Canceller;
 use crate::canceller::Kind;
 use crate::error::{Error, Result};
 
-/// Longer messages are copied outside the lock, which is then taken twice.
+/// Longer messages are never copied under the lock, which may then be taken twice.
 const SHORT: usize = 4096;
 
 /// A message queue in shared memory, for any number of senders and receivers.
@@ -292,11 +292,11 @@ impl Queue {
     #[inline]
     fn put(&self, envelope: Envelope, bytes: &[u8], wait: Wait) -> Result<()> {
         self.check(envelope, bytes)?;
-        if bytes.len() > SHORT {
-            return self.put_long(envelope, bytes, wait);
-        }
         if self.store.push(envelope, bytes)? {
             return Ok(());
+        }
+        if bytes.len() > SHORT {
+            return self.put_long(envelope, bytes, wait);
         }
         self.put_locked(envelope, bytes, wait)
     }
@@ -312,9 +312,12 @@ impl Queue {
 
     #[cold]
     fn put_long(&self, envelope: Envelope, bytes: &[u8], wait: Wait) -> Result<()> {
-        let slot = until(&self.store, Role::Send, wait, &self.cancel, |held| {
+        let store = &*self.store;
+        store.pace.wait(&store.memory);
+        let slot = until(store, Role::Send, wait, &self.cancel, |held| {
             let Some(slot) = held.room()? else { return Ok(None) };
             held.reserve(slot)?;
+            held.lend_ahead(&store.outlet)?;
             Ok(Some(slot))
         })?;
         let written = self.store.memory.write(slot, bytes);

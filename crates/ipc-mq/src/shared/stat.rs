@@ -14,7 +14,7 @@ use crate::error::Result;
 pub struct Stat {
     /// Messages that wait to be received.
     pub queued: usize,
-    /// Messages that are held by a receiver, or being written by a sender.
+    /// Messages that are held by a receiver; long ones that are being written may count too.
     pub held: usize,
     /// Messages it has room for.
     pub capacity: usize,

@@ -59,19 +59,31 @@ impl Store {
     /// Sends a message without the lock. False: no slot is lent to us, or another thread is at it.
     #[inline]
     pub(super) fn push(&self, envelope: Envelope, bytes: &[u8]) -> Result<bool> {
+        self.push_many(&[(envelope, bytes)]).map(|sent| sent == 1)
+    }
+
+    /// As [`push`](Self::push), from the front of `messages`. How many.
+    #[inline]
+    pub(super) fn push_many(&self, messages: &[(Envelope, &[u8])]) -> Result<usize> {
         // First of all: in a forked child the outlet is a copy, and may be busy for ever.
         let me = self.memory.segment().members().me().ok_or_else(|| self.not_owner())?;
-        let Some(inside) = self.outlet.enter() else { return Ok(false) };
-        let pushed = inside.push(&self.memory, me, envelope, bytes);
+        let Some(inside) = self.outlet.enter() else { return Ok(0) };
+        let mut sent = 0;
+        for (envelope, bytes) in messages {
+            let pushed = inside.push(&self.memory, me, *envelope, bytes);
+            if !pushed.map_err(|corrupt| self.corrupt(corrupt))? {
+                break;
+            }
+            sent += 1;
+        }
         drop(inside);
-        let pushed = pushed.map_err(|corrupt| self.corrupt(corrupt))?;
-        if pushed {
-            let arrived = &self.memory.head().arrived;
-            if let Some(ring) = bell::ring(arrived, false) {
+        let arrived = &self.memory.head().arrived;
+        if sent > 0 {
+            if let Some(ring) = bell::ring(arrived, sent > 1) {
                 bell::wake(arrived, ring);
             }
         }
-        Ok(pushed)
+        Ok(sent)
     }
 
     #[cold]

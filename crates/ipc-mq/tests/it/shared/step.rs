@@ -112,6 +112,18 @@ fn points(victim: &mut Stepper, name: &str) -> Vec<usize> {
     (0..count).map(|n| changes[n * (changes.len() - 1) / (count - 1).max(1)]).collect()
 }
 
+/// The queue is empty: it takes as much as it should, and gives it back.
+fn no_slot_is_lost(queue: &Queue, at: &str) {
+    for number in 0..CAPACITY {
+        let priority = u32::try_from(number % 3).expect("small");
+        // What was lent to a victim comes back when its death is noticed.
+        queue.send_timeout(priority, format!("{number}").as_bytes(), LONG).expect("room");
+    }
+    assert!(queue.try_send(0, b"").is_err(), "{at}: full");
+    let (words, marked) = drain(queue);
+    assert_eq!((words.len(), marked.len()), (CAPACITY, 0), "{at}");
+}
+
 /// Kills victims inside `act`. `changes`: the word that may be there or not, by how far the victim came;
 /// `marks`: the word that may be marked.
 fn kill_inside(test: &str, act: &str, changes: Option<&str>, marks: Option<&str>) {
@@ -163,16 +175,7 @@ fn kill_inside(test: &str, act: &str, changes: Option<&str>, marks: Option<&str>
                 assert_eq!(words, others, "{at}");
                 assert!(marked.iter().all(|word| Some(&word[..]) == marks), "{at}: {marked:?}");
                 again += marked.len();
-                // No slot is lost, and the order is sound.
-                for number in 0..CAPACITY {
-                    let priority = u32::try_from(number % 3).expect("small");
-                    // What was lent to the victim comes back when its death is noticed.
-                    let text = format!("{number}");
-                    queue.send_timeout(priority, text.as_bytes(), LONG).expect("room");
-                }
-                assert!(queue.try_send(0, b"").is_err(), "{at}: full");
-                let (words, marked) = drain(&queue);
-                assert_eq!((words.len(), marked.len()), (CAPACITY, 0), "{at}");
+                no_slot_is_lost(&queue, &at);
                 drop(handles);
                 let stat = queue.stat().expect("stat");
                 assert_eq!((stat.queued, stat.held, stat.peers.len()), (0, 0, 1), "{at}");
@@ -272,6 +275,59 @@ fn stopped_inside_a_send_without_the_lock() {
                 Queue::unlink(&name).expect("unlink");
             }
             assert!((1..STOPS).contains(&there), "{there} were done");
+        },
+        victim,
+    );
+}
+
+/// Q7: who repairs what another left in the lock may be killed at it too.
+#[test]
+fn killed_inside_a_repair() {
+    /// It takes its time: only one in so many points is tried.
+    const EACH: usize = 3;
+    /// Both are in the queue; then the first is killed in the middle of a send under the lock.
+    fn scene(children: &mut Vec<Child>, name: &str, far: usize) -> (Vec<Queue>, Stepper) {
+        let handles = fresh(name, 2);
+        let mut sender = bring(children.pop().expect("enough"), "send", name);
+        let mender = bring(children.pop().expect("enough"), "look", name);
+        (0..far).for_each(|_| assert!(sender.step()));
+        sender.kill();
+        (handles, mender)
+    }
+    processes(
+        "shared::step::killed_inside_a_repair",
+        2 * POINTS.div_ceil(EACH) + 3,
+        |mut children| {
+            watchdog::limit(LIMIT);
+            let name = scratch::name("mqsh-mend");
+            let handles = fresh(&name, 2);
+            let mut sender = bring(children.pop().expect("enough"), "send", &name);
+            let changes = points(&mut sender, &name);
+            let far = changes[changes.len() / 2];
+            sender.kill();
+            drop(handles);
+            Queue::unlink(&name).expect("unlink");
+
+            let (handles, mut mender) = scene(&mut children, &name, far);
+            let points = points(&mut mender, &name);
+            assert_eq!(points.len(), POINTS, "it had much to do");
+            mender.kill();
+            drop(handles);
+            Queue::unlink(&name).expect("unlink");
+            for point in points.into_iter().step_by(EACH) {
+                let (handles, mut mender) = scene(&mut children, &name, far);
+                (0..point).for_each(|_| _ = mender.step());
+                mender.kill();
+                let at = format!("killed after {point} instructions of a repair");
+                let (words, marked) = drain(&handles[0]);
+                assert_eq!(words, ["one", "two", "three", "four"], "{at}");
+                assert!(marked.is_empty(), "{at}: {marked:?}");
+                no_slot_is_lost(&handles[0], &at);
+                let stat = handles[1].stat().expect("stat");
+                assert_eq!((stat.queued, stat.held, stat.peers.len()), (0, 0, 2), "{at}");
+                drop(handles);
+                Queue::unlink(&name).expect("unlink");
+            }
         },
         victim,
     );
