@@ -126,6 +126,7 @@ impl Held<'_> {
             if owner.is_some_and(|owner| members.is_alive(owner)) {
                 continue;
             }
+            lane.claim.revoke();
             self.drain()?;
             let taken = lane.drained.load(Relaxed);
             self.free_places(lane, Span { taken, granted: lane.granted.load(Relaxed) })?;

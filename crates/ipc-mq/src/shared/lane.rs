@@ -45,7 +45,8 @@ impl Outlet {
     /// None: another thread is inside.
     #[inline]
     pub(super) fn enter(&self) -> Option<Inside<'_>> {
-        (!self.busy.swap(true, Ordering::Acquire)).then_some(Inside(self))
+        // Made only if it is ours: dropping one opens the door.
+        (!self.busy.swap(true, Ordering::Acquire)).then(|| Inside(self))
     }
 }
 
@@ -115,3 +116,6 @@ impl Inside<'_> {
         &self.0.slots[(place % LENT) as usize]
     }
 }
+
+#[cfg(test)]
+mod tests;

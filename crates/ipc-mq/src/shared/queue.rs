@@ -104,6 +104,8 @@ impl Queue {
         };
         let (outlet, follow, pace) = (Outlet::new(), Follow::default(), Pace::default());
         let store = Store { memory, name, outlet, follow, pace };
+        // Others interrupt our threads when we are killed: see `recover`.
+        ipc_core::fence::support();
         // Everybody may have died since the last look: what they held comes back first.
         store.locked(Wait::FOREVER, None, |held| {
             held.sweep()?;

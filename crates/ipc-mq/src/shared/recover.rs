@@ -26,10 +26,15 @@ impl Held<'_> {
                 .is_some_and(|owner| !members.is_alive(owner));
             left |= dead && peer.holds.load(Relaxed) != 0;
         }
-        if left {
-            self.take_back()?;
+        for at in self.memory.lanes() {
+            let owner = OwnerId::from_bits(self.memory.lane(at)?.owner.load(Relaxed));
+            left |= !owner.is_some_and(|owner| members.is_alive(owner));
         }
-        self.clear_lanes_of_the_dead()?;
+        if left {
+            await_the_last_instruction();
+            self.take_back()?;
+            self.clear_lanes_of_the_dead()?;
+        }
         self.memory.head().deaths.store(deaths, Relaxed);
         Ok(())
     }
@@ -70,6 +75,7 @@ impl Held<'_> {
             "queue {name:?}: process {} died inside it; its order is made anew",
             self.memory.peer(owner.slot())?.pid.load(Relaxed)
         ));
+        await_the_last_instruction();
         let (deaths, mark) = (members.deaths(), mark(&head.tickets));
         self.begin_turn();
         self.index().clear();
@@ -156,6 +162,7 @@ impl Held<'_> {
                     lent.push(slot_of(lane, place));
                 }
             } else {
+                lane.claim.revoke();
                 lane.owner.store(0, Relaxed);
             }
         }
@@ -184,4 +191,14 @@ impl Held<'_> {
     fn used(&self) -> u32 {
         self.memory.head().used.load(Relaxed).min(self.memory.sizes().capacity)
     }
+}
+
+/// A process counts as dead when one thread of it has ended, its keeper. Others, on other processors, may
+/// run on until the kernel's interrupt reaches them: some microseconds, in which they could fill slots
+/// that are another's by now. The barrier interrupts all of them, and none of a killed process
+/// comes back from an interrupt. (The signal is pending in all threads before the first one ends.)
+#[cold]
+fn await_the_last_instruction() {
+    // Where the kernel refuses it, their lanes are closed at once, which leaves them one message.
+    ipc_core::fence::heavy();
 }
