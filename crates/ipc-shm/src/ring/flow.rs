@@ -210,9 +210,15 @@ pub(crate) struct Rx {
 impl Rx {
     /// Begins where the last receiver ended.
     pub(crate) fn find(words: &impl Words) -> Result<Self, Corrupt> {
-        let (at, lap) = start(words)?;
+        let found = Self::view(words)?;
         // The one before may have died without telling.
-        words.tail().store(lap + at as u64, Ordering::Release);
+        words.tail().store(found.told, Ordering::Release);
+        Ok(found)
+    }
+
+    /// As [`find`](Self::find), to look only: nothing is written.
+    pub(crate) fn view(words: &impl Words) -> Result<Self, Corrupt> {
+        let (at, lap) = start(words)?;
         Ok(Self { at, lap, told: lap + at as u64 })
     }
 

@@ -9,6 +9,7 @@
 //! ```
 #![expect(unsafe_code, reason = "reaches into memory that other processes write")]
 
+use std::mem::offset_of;
 use std::ptr::NonNull;
 use std::slice;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -50,6 +51,10 @@ pub(crate) struct Head {
 }
 
 const _: () = assert!(size_of::<Head>() == HEAD && align_of::<Head>() <= 128);
+const _: () = assert!(offset_of!(Head, size) == 0 && offset_of!(Head, capacity) == 8);
+const _: () = assert!(offset_of!(Head, sender) == 128 && offset_of!(Head, receiver) == 132);
+const _: () = assert!(offset_of!(Head, arrived) == 136 && offset_of!(Head, freed) == 140);
+const _: () = assert!(offset_of!(Head, taken) == 256 && offset_of!(Head, tail) == 384);
 
 /// Bytes before the data.
 pub(crate) const HEAD: usize = 512;

@@ -281,7 +281,7 @@ impl Sender {
     /// How many messages wait to be received.
     #[must_use]
     pub fn len(&self) -> usize {
-        Rx::find(&self.end.memory).map_or(0, |rx| rx.count(&self.end.memory, usize::MAX))
+        Rx::view(&self.end.memory).map_or(0, |rx| rx.count(&self.end.memory, usize::MAX))
     }
 
     /// Whether everything was received.

@@ -153,6 +153,23 @@ fn counts_tell_what_waits() {
     assert!(matches!(closed, Err(Error::Closed { peer_died: false })), "{closed:?}");
 }
 
+/// S9: who only looks writes nothing.
+#[test]
+fn counting_writes_nothing() {
+    let gone = Gone::new("look");
+    let mut sender: Sender = small().create(&gone.0).expect("create");
+    let mut receiver = Receiver::open(&gone.0).expect("open");
+    sender.send_many(&[[7; 100]; 3]).expect("send");
+    receiver.recv().expect("one");
+    let picture = || std::fs::read(format!("/dev/shm/{}", gone.0)).expect("the ring's file");
+    let before = picture();
+    assert_eq!((sender.len(), receiver.len()), (2, 2));
+    assert!(!sender.is_empty() && !receiver.is_empty());
+    assert!(!sender.is_closed() && !receiver.is_closed());
+    drop(receiver.peek().expect("there"));
+    assert!(picture() == before);
+}
+
 /// Bytes that change each time they are asked for, or panic.
 struct Moody(Cell<u32>, u32);
 

@@ -180,7 +180,7 @@ fn foreign_files_are_refused() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(60))]
+    #![proptest_config(ProptestConfig::with_cases(200))]
 
     /// X17, S7: whatever is scribbled over the words and the data, again and again.
     #[test]

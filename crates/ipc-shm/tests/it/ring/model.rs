@@ -164,7 +164,7 @@ impl Both {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 
-    /// Order and content, across wraps, padding and other ends.
+    /// S13: order and content, across wraps, padding and other ends.
     #[test]
     fn a_ring_is_a_queue(capacity in 1..1200_usize, acts in prop::collection::vec(act(), 1..120)) {
         let mut both = Both::new(capacity);

@@ -2,7 +2,7 @@
 
 use ipc_devkit::{processes, two_process};
 use ipc_shm::Error;
-use ipc_shm::ring::{Options, Receiver, Sender, pair};
+use ipc_shm::ring::{Options, Receiver, Sender, Wait, pair};
 
 use super::{Gone, LONG, open, pattern, small};
 
@@ -166,7 +166,7 @@ fn every_length_arrives() {
     );
 }
 
-/// A second live end is refused; a closed one's place is free.
+/// S13: one process may have both ends; a second live end is refused, a closed one's place is free.
 #[test]
 fn each_end_is_taken_once() {
     two_process(
@@ -174,7 +174,7 @@ fn each_end_is_taken_once() {
         |mut child| {
             let gone = Gone::new("ring");
             let sender = Sender::create(&gone.0).expect("create");
-            let receiver = Receiver::open(&gone.0).expect("S13: twice in one process");
+            let receiver = Receiver::open(&gone.0).expect("both ends");
             child.tell(&gone.0);
             assert_eq!(child.hear(), "refused");
             drop((sender, receiver));
@@ -194,4 +194,44 @@ fn each_end_is_taken_once() {
             sender.send(b"mine").expect("send");
         },
     );
+}
+
+/// The sides may wait in different ways.
+#[test]
+fn each_side_waits_in_its_own_way() {
+    const COUNT: u64 = 5_000;
+    two_process(
+        "ring::smoke::each_side_waits_in_its_own_way",
+        |mut child| {
+            for (here, there) in [("spin", "block"), ("block", "spin"), ("spin", "spin")] {
+                let gone = Gone::new("ring");
+                let mut sender: Sender = small().wait(way(here)).create(&gone.0).expect("create");
+                child.tell(&gone.0);
+                child.tell(there);
+                for number in 0..COUNT {
+                    sender.send_timeout(&pattern(number, 60), LONG).expect("send");
+                }
+                drop(sender);
+                assert_eq!(child.hear(), "all");
+            }
+        },
+        |mut parent| {
+            for _ in 0..3 {
+                let (name, here) = (parent.hear(), parent.hear());
+                let mut receiver: Receiver =
+                    Options::new().wait(way(&here)).open(&name).expect("open");
+                for number in 0..COUNT {
+                    let got = receiver.recv_timeout(LONG).expect("a message");
+                    assert_eq!(got, pattern(number, 60));
+                }
+                let end = receiver.recv_timeout(LONG);
+                assert!(matches!(end, Err(Error::Closed { peer_died: false })), "{end:?}");
+                parent.tell("all");
+            }
+        },
+    );
+}
+
+fn way(word: &str) -> Wait {
+    if word == "spin" { Wait::Spin } else { Wait::Block }
 }
