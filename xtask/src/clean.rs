@@ -43,6 +43,13 @@ pub(crate) fn run(dry_run: bool) -> ExitCode {
     if failures == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
+/// Removes the leftovers without a word, and tells what it removed.
+pub(crate) fn sweep() -> Vec<PathBuf> {
+    let found = places().into_iter().flat_map(|place| leftovers(&place, is_alive));
+    // What cannot be removed stays; the command says why.
+    found.filter(|path| remove(path).is_ok()).collect()
+}
+
 fn places() -> Vec<Place> {
     let shm = Path::new("/dev/shm");
     vec![

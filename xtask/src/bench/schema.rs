@@ -29,6 +29,27 @@ const SCENARIOS: [&str; 11] = [
     "memory",
 ];
 
+/// All fields, in the order in which they are shown.
+pub(super) const FIELDS: [&str; 17] = [
+    "case",
+    "crate",
+    "scenario",
+    "subject",
+    "role",
+    "placement",
+    "wait",
+    "size",
+    "batch",
+    "p50_ns",
+    "p99_ns",
+    "p999_ns",
+    "max_ns",
+    "msgs_per_s",
+    "bytes_per_s",
+    "cpu_ns_per_msg",
+    "samples",
+];
+
 const TEXTS: [&str; 7] = ["case", "crate", "scenario", "subject", "role", "placement", "wait"];
 const COUNTS: [&str; 3] = ["size", "batch", "samples"];
 const PERCENTILES: [&str; 4] = ["p50_ns", "p99_ns", "p999_ns", "max_ns"];
@@ -44,6 +65,10 @@ pub(crate) struct Row(Map<String, Value>);
 impl Row {
     pub(crate) fn new(fields: Map<String, Value>) -> Self {
         Self(fields)
+    }
+
+    pub(crate) fn get(&self, field: &str) -> Option<&Value> {
+        self.0.get(field)
     }
 
     pub(crate) fn text(&self, field: &str) -> &str {

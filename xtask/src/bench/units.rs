@@ -1,18 +1,23 @@
 //! Figures for people: three digits and a unit.
 
 /// A time in nanoseconds.
-pub(super) fn time(ns: f64) -> String {
+pub(crate) fn time(ns: f64) -> String {
     scaled(ns, 1000.0, &["ns", "us", "ms", "s"])
 }
 
 /// Messages a second.
-pub(super) fn rate(per_second: f64) -> String {
+pub(crate) fn rate(per_second: f64) -> String {
     scaled(per_second, 1000.0, &["/s", "k/s", "M/s", "G/s"])
 }
 
 /// Bytes a second.
-pub(super) fn bandwidth(per_second: f64) -> String {
+pub(crate) fn bandwidth(per_second: f64) -> String {
     scaled(per_second, 1024.0, &["B/s", "KiB/s", "MiB/s", "GiB/s"])
+}
+
+/// Bytes.
+pub(crate) fn bytes(count: f64) -> String {
+    scaled(count, 1024.0, &["B", "KiB", "MiB", "GiB"])
 }
 
 fn scaled(value: f64, step: f64, units: &[&str]) -> String {
@@ -37,7 +42,7 @@ fn scaled(value: f64, step: f64, units: &[&str]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{bandwidth, rate, time};
+    use super::{bandwidth, bytes, rate, time};
 
     #[test]
     fn three_digits_and_a_unit() {
@@ -49,6 +54,7 @@ mod tests {
                 "3.00 s"
             ]
         );
+        assert_eq!(bytes(65536.0), "64.0 KiB");
         assert_eq!(rate(161e6), "161 M/s");
         assert_eq!(bandwidth(4.4 * 1024.0 * 1024.0 * 1024.0), "4.40 GiB/s");
     }
