@@ -24,7 +24,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-pub(crate) use against::{Change, Compared, compare, doubts};
+pub(crate) use against::{compare, doubts};
 pub(crate) use protocol::Ratio;
 pub(crate) use record::FOLDER as RECORDS;
 pub(crate) use schema::Row;
@@ -54,6 +54,8 @@ pub(crate) struct Options {
     /// Names of runs.
     pub(crate) save: Option<String>,
     pub(crate) against: Option<String>,
+    /// Only shows this one, and measures nothing.
+    pub(crate) show: Option<String>,
     /// The name of this machine in the record, or an empty one.
     pub(crate) record: Option<String>,
     /// As the user typed it.
@@ -68,8 +70,13 @@ pub(crate) fn steps(
     names: &[String],
     options: Options,
 ) -> Result<Vec<Step>, String> {
-    let versus = options.versus;
+    let (versus, show) = (options.versus, options.show.is_some());
     let harness = Rc::new(Harness::new(workspace, options)?);
+    if show {
+        return Ok(vec![Step::call("all", "report", move |console| {
+            harness.report(console).into()
+        })]);
+    }
     let mut skipped = Vec::new();
     let mut benches = Vec::new();
     for package in selected(workspace, names)? {

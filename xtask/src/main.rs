@@ -7,6 +7,7 @@
 mod alone;
 mod bench;
 mod build;
+mod choose;
 mod ci;
 mod clean;
 mod clock;
@@ -62,6 +63,7 @@ fn dispatch(matches: &ArgMatches) -> Result<ExitCode, String> {
             let steps = bench::steps(&workspace, &names(matches), bench_options(matches)?)?;
             Ok(step::run(&workspace.root, steps).summary(None))
         }
+        "choose" => choose::run(&workspace, matches),
         "tidy" => tidy::run(&workspace.root, matches.get_flag("fix")),
         "ci" => ci::run(&workspace),
         other => Err(format!("unknown command `{other}`")),
@@ -85,6 +87,7 @@ fn bench_options(matches: &ArgMatches) -> Result<bench::Options, String> {
         csv: path("csv")?,
         save: text("save"),
         against: text("against"),
+        show: text("show"),
         record: text("record"),
         command: step::Cmd::cargo(["xtask"]).args(words).to_string(),
         silence: None,
@@ -102,7 +105,7 @@ fn cli() -> Command {
         .about("Builds, tests and benchmarks every crate of this repository by itself")
         .subcommand_required(true)
         .arg_required_else_help(true)
-        .after_help("Start with `cargo xtask bench` or `cargo xtask test`.")
+        .after_help("Start with `cargo xtask bench`, `cargo xtask choose` or `cargo xtask test`.")
         .subcommands([
             command("build", "Builds each crate alone, with every feature set")
                 .arg(crates())
@@ -111,8 +114,12 @@ fn cli() -> Command {
                 .arg(crates())
                 .after_help("Examples:\n  cargo xtask test\n  cargo xtask test ipc-pipe"),
             bench_command(),
+            choose::command(),
             command("tidy", "Checks the rules of the house that no compiler knows")
-                .arg(flag("fix", "Rewrites the generated tables of docs/testing.md"))
+                .arg(flag(
+                    "fix",
+                    "Rewrites the generated parts of docs/testing.md and docs/choosing.md",
+                ))
                 .after_help("Examples:\n  cargo xtask tidy\n  cargo xtask tidy --fix"),
             command("ci", "Runs all checks: format, lints, tidy, tests, docs, a quick bench")
                 .after_help("Example:\n  cargo xtask ci"),
@@ -150,6 +157,10 @@ fn bench_command() -> Command {
         .arg(file("csv", "Writes every row into this file, as values between commas"))
         .arg(text("save", "NAME", "Keeps this run under this name"))
         .arg(text("against", "NAME", "Compares with the run that was kept under this name"))
+        .arg(
+            text("show", "NAME", "Makes the report of a run that was kept, without measuring")
+                .conflicts_with_all(["crate", "filter", "save", "quick", "versus", "json", "csv"]),
+        )
         .arg(record)
         .after_help(
             "The report is target/bench/report.html, in words target/bench/report.md.\n\n\
@@ -158,7 +169,7 @@ fn bench_command() -> Command {
              cargo xtask bench --json target/bench.json --csv target/bench.csv\n  \
              cargo xtask bench ipc-pipe --save before\n  \
              cargo xtask bench ipc-pipe --against before\n  \
-             cargo xtask bench --versus",
+             cargo xtask bench --show before\n  cargo xtask bench --versus",
         )
 }
 

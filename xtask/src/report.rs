@@ -2,11 +2,15 @@
 //!
 //! A page is put together once, of tables and facts; HTML and Markdown only dress it.
 
+#[cfg(feature = "report")]
+mod axis;
 #[cfg(all(test, feature = "report"))]
 mod browser;
 mod cells;
 #[cfg(feature = "report")]
 mod charts;
+#[cfg(feature = "report")]
+mod crowd;
 pub(crate) mod group;
 #[cfg(feature = "report")]
 mod html;
@@ -80,4 +84,20 @@ pub(crate) fn write(folder: &Path, run: &Run, before: Option<&Run>) -> Result<Pa
     let path = folder.join("report.html");
     write(&path, &html::render(run, before)?)?;
     Ok(path)
+}
+
+/// Text as it may stand in HTML or SVG, in quotes too.
+pub(crate) fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => escaped += "&amp;",
+            '<' => escaped += "&lt;",
+            '>' => escaped += "&gt;",
+            '"' => escaped += "&quot;",
+            '\'' => escaped += "&#39;",
+            c => escaped.push(c),
+        }
+    }
+    escaped
 }

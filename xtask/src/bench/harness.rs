@@ -45,6 +45,9 @@ impl Harness {
         let before = options.against.as_ref().map(|name| saved::named(workspace, name));
         let before = before.transpose()?.map(|path| Run::load(&path)).transpose();
         let before = before.map_err(|why| format!("--against: {why}"))?;
+        let shown = options.show.as_ref().map(|name| saved::named(workspace, name)).transpose()?;
+        let shown = shown.map(|path| Run::load(&path)).transpose();
+        let shown = shown.map_err(|why| format!("--show: {why}"))?;
         // Now, not after an hour of measuring.
         for (path, text) in [(&options.json, "[]\n"), (&options.csv, "")] {
             path.as_ref().map_or(Ok(()), |path| saved::write(path, text))?;
@@ -63,7 +66,7 @@ impl Harness {
             last: saved::last(workspace),
             save,
             before,
-            run: RefCell::new(run),
+            run: RefCell::new(shown.unwrap_or(run)),
             plan: RefCell::default(),
             options,
         })
@@ -199,9 +202,10 @@ impl Harness {
 
     /// Keeps the run, compares it, and writes the report.
     pub(super) fn report(&self, console: &Console) -> Result<(), String> {
+        let measured = self.options.show.is_none();
         let interrupted = self.interrupt.came();
         let mut run = self.run.borrow_mut();
-        run.interrupted = interrupted;
+        run.interrupted |= interrupted;
         if interrupted || !run.failures.is_empty() {
             for path in clean::sweep() {
                 console.say(&format!("removed {}, which a stopped bench left", path.display()));
@@ -216,7 +220,9 @@ impl Harness {
                 console.say(&console.yellow(&format!("note: {doubt}")));
             }
         }
-        run.save(&self.last)?;
+        if measured {
+            run.save(&self.last)?;
+        }
         if let Some(path) = &self.save {
             run.save(path)?;
             console.say(&format!("saved as {}", path.display()));

@@ -15,7 +15,8 @@ pub(crate) fn bandwidth(per_second: f64) -> String {
     scaled(per_second, 1024.0, &["B/s", "KiB/s", "MiB/s", "GiB/s"])
 }
 
-/// Bytes.
+/// Bytes, on the axis of a chart.
+#[cfg(feature = "report")]
 pub(crate) fn bytes(count: f64) -> String {
     scaled(count, 1024.0, &["B", "KiB", "MiB", "GiB"])
 }
@@ -42,7 +43,7 @@ fn scaled(value: f64, step: f64, units: &[&str]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{bandwidth, bytes, rate, time};
+    use super::{bandwidth, rate, time};
 
     #[test]
     fn three_digits_and_a_unit() {
@@ -54,7 +55,6 @@ mod tests {
                 "3.00 s"
             ]
         );
-        assert_eq!(bytes(65536.0), "64.0 KiB");
         assert_eq!(rate(161e6), "161 M/s");
         assert_eq!(bandwidth(4.4 * 1024.0 * 1024.0 * 1024.0), "4.40 GiB/s");
     }

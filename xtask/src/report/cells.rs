@@ -5,6 +5,10 @@
 pub(crate) struct Cell {
     pub(crate) text: String,
     /// The row of the run that the figure is from.
+    #[cfg_attr(
+        not(any(feature = "report", test)),
+        expect(dead_code, reason = "Markdown has no links to rows")
+    )]
     pub(crate) row: Option<usize>,
     /// Figures stand at the right.
     pub(crate) number: bool,
@@ -21,7 +25,7 @@ impl Cell {
     }
 
     /// Says which row it is from.
-    pub(crate) fn from_row(self, index: usize) -> Self {
+    pub(crate) fn at_row(self, index: usize) -> Self {
         Self { row: Some(index), ..self }
     }
 }
@@ -35,6 +39,7 @@ pub(crate) struct Table {
     pub(crate) head: Vec<&'static str>,
     pub(crate) rows: Vec<Vec<Cell>>,
     /// On a narrow screen each row becomes a card, since its cells are sentences.
+    #[cfg_attr(not(feature = "report"), expect(dead_code, reason = "Markdown has no screen"))]
     pub(crate) cards: bool,
 }
 

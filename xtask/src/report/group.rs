@@ -132,24 +132,9 @@ pub(crate) fn series(row: &Row) -> String {
     }
 }
 
-/// How many there were, if the case's name counts them: `mutex contended by 4`, `1k queued`.
-pub(crate) fn crowd(row: &Row) -> Option<u64> {
-    let words: Vec<_> = row.text("case").split(' ').collect();
-    let after = words.iter().position(|word| *word == "by").and_then(|at| words.get(at + 1));
-    let counted =
-        ["senders", "receivers", "processes", "writers", "readers", "producers", "queued"];
-    let before = words.iter().position(|word| counted.contains(word));
-    let before = before.and_then(|at| words.get(at.checked_sub(1)?));
-    let count = |word: &str| match word.strip_suffix('k') {
-        Some(thousands) => Some(thousands.parse::<u64>().ok()? * 1000),
-        None => word.parse().ok(),
-    };
-    [after, before].into_iter().flatten().find_map(|word| count(word))
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{bytes, crowd, groups, series};
+    use super::{bytes, groups, series};
     use crate::bench::saved::tests::{row, run};
 
     #[test]
@@ -201,20 +186,5 @@ mod tests {
         let names: Vec<_> = groups[0].entries.iter().map(|e| e.series.as_str()).collect();
         assert_eq!(names, ["stream", "rival 1", "pipe"]);
         assert_eq!(groups[0].entries[2].index, 0);
-    }
-
-    #[test]
-    fn a_crowd_is_counted_by_the_name() {
-        for (case, count) in [
-            ("mutex contended by 16", Some(16)),
-            ("ring fan-in 64 B, 4 senders", Some(4)),
-            ("file copied by hand", None),
-            ("mq shared send + recv any, 100k queued", Some(100_000)),
-            ("signal queued signalfd busy", None),
-            ("senders", None),
-        ] {
-            let rows = run(&[row("c", case, "s", "ours", 64, 1.0)]).rows;
-            assert_eq!(crowd(&rows[0]), count, "{case}");
-        }
     }
 }

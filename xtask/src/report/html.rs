@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::cells::{Cell, RANKS_NOTHING, Table};
 use super::charts::{self, Chart, Series};
 use super::plot::{self, COLORS};
-use super::{Page, page};
+use super::{Page, escape, page};
 use crate::bench::saved::Run;
 
 const STYLE: &str = include_str!("style.css");
@@ -183,22 +183,6 @@ fn rich(text: &str) -> String {
         rich += &if index % 2 == 1 { format!("<code>{part}</code>") } else { part };
     }
     rich
-}
-
-/// Text as it may stand in HTML, in quotes too.
-pub(super) fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => escaped += "&amp;",
-            '<' => escaped += "&lt;",
-            '>' => escaped += "&gt;",
-            '"' => escaped += "&quot;",
-            '\'' => escaped += "&#39;",
-            c => escaped.push(c),
-        }
-    }
-    escaped
 }
 
 #[cfg(test)]

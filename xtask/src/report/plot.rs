@@ -10,7 +10,8 @@ use std::ops::Range;
 use plotters::coord::ranged1d::{DefaultFormatting, KeyPointHint, Ranged};
 use plotters::prelude::*;
 
-use super::charts::{Axis, Chart, Series};
+use super::axis::Axis;
+use super::charts::{Chart, Series};
 
 /// The size of a chart: small, so that its letters stay readable when a phone shrinks it.
 const WIDTH: u32 = 480;
@@ -66,7 +67,7 @@ pub(super) fn svg(chart: &Chart) -> Result<String, String> {
     let drawn =
         if chart.names.is_empty() { lines(chart, &mut text) } else { ranges(chart, &mut text) };
     drawn.map_err(|error| format!("draw `{}`: {error}", chart.title))?;
-    let label = super::html::escape(&chart.title);
+    let label = super::escape(&chart.title);
     Ok(text.replacen("<svg ", &format!("<svg role=\"img\" aria-label=\"{label}\" "), 1))
 }
 

@@ -95,7 +95,7 @@ fn figure(found: Option<(usize, &Row)>, value: impl Fn(&Row) -> Option<String>) 
         Some(other) if other > 0 => format!("{text} ({})", bytes(other)),
         _ => format!("{text} (no data)"),
     };
-    Cell::number(Some(text)).from_row(index)
+    Cell::number(Some(text)).at_row(index)
 }
 
 fn bandwidth(run: &Run, mechanism: &'static Mechanism) -> Cell {
@@ -111,7 +111,7 @@ fn bandwidth(run: &Run, mechanism: &'static Mechanism) -> Cell {
     match size(row) {
         Some(size) if size > 8 => {
             let text = format!("{} ({})", units::bandwidth(rate(row)), bytes(size));
-            Cell::number(Some(text)).from_row(index)
+            Cell::number(Some(text)).at_row(index)
         }
         _ => Cell::number(None),
     }

@@ -22,7 +22,7 @@ fn side(run: &Run, group: &Group<'_>) -> Table {
     let rows = group.entries.iter().map(|entry| {
         let row = entry.row;
         let peer = if entry.is_peer() { " (peer)" } else { "" };
-        let mut cells = vec![Cell::text(format!("{}{peer}", entry.series)).from_row(entry.index)];
+        let mut cells = vec![Cell::text(format!("{}{peer}", entry.series)).at_row(entry.index)];
         cells.extend(times(row));
         cells.push(Cell::number(rate(row)));
         cells.push(Cell::number(row.number("cpu_ns_per_msg").map(units::time)));
@@ -67,7 +67,7 @@ pub(crate) fn ratios(run: &Run) -> Table {
             if any.lower_is_better { row.number("p50_ns").map(units::time) } else { rate(row) };
         let quartiles = raw.map(|r| format!("{:.2} to {:.2}", r.low, r.high));
         Some(vec![
-            Cell::text(row.text("case")).from_row(index),
+            Cell::text(row.text("case")).at_row(index),
             Cell::number(figure),
             Cell::number(raw.map(factor)),
             Cell::number(quartiles),

@@ -51,17 +51,13 @@ impl Running {
     pub(crate) fn stop(&self, patience: Duration) {
         let whole = family(self.pid);
         let supervisors = children(self.pid);
-        let rest: Vec<_> = whole
-            .into_iter()
-            .filter(|pid| *pid != self.pid && !supervisors.contains(pid))
-            .collect();
         kill(self.pid);
         supervisors.into_iter().for_each(kill);
         let end = Instant::now() + patience;
-        while rest.iter().any(|pid| runs(*pid)) && Instant::now() < end {
+        while whole.iter().any(|pid| runs(*pid)) && Instant::now() < end {
             std::thread::park_timeout(Duration::from_millis(5));
         }
-        rest.into_iter().filter(|pid| runs(*pid)).for_each(kill);
+        whole.into_iter().filter(|pid| runs(*pid)).for_each(kill);
         // The threads that read the child's output go on until it is gone.
         let _ = self.exit.recv_timeout(patience);
     }

@@ -1,8 +1,9 @@
 //! The page is whole, harmless and fits a phone.
 
-use super::{escape, render, rich};
+use super::{render, rich};
 use crate::bench::saved::Run;
 use crate::bench::saved::tests::{ratio, row, run};
+use crate::report::escape;
 
 const CASE: &str = "pipe round-trip 64 B busy";
 
