@@ -18,6 +18,7 @@ use crate::bench::units;
 use crate::crates::Workspace;
 use figures::{Figures, Measured};
 use needs::{Needs, QUESTIONS};
+pub(crate) use rules::LADDER;
 use rules::{Choice, Ranking, rank};
 
 /// So many choices are explained; the rest are named.
@@ -145,7 +146,11 @@ fn missed(measured: &Measured, needs: &Needs) -> Vec<String> {
 fn explain(place: usize, one: &Advice, workspace: &Workspace) -> Vec<String> {
     let mechanism = one.choice.mechanism;
     let mut lines = vec![String::new(), format!("{place}. {}", short(one))];
-    let mut point = |name: &str, text: &str| lines.push(format!("   {name:<10}{text}"));
+    let mut point = |name: &str, text: &str| {
+        for (index, part) in wrapped(text).into_iter().enumerate() {
+            lines.push(format!("   {:<10}{part}", if index == 0 { name } else { "" }));
+        }
+    };
     if one.choice.reasons.is_empty() {
         point("why", "it can do this");
     }
@@ -163,6 +168,23 @@ fn explain(place: usize, one: &Advice, workspace: &Workspace) -> Vec<String> {
     let code = start::lines(&workspace.root, mechanism.key, mechanism.krate);
     lines.push(String::new());
     lines.extend(code.iter().map(|line| format!("       {line}").trim_end().to_owned()));
+    lines
+}
+
+/// The text in lines that fit a terminal of 80 columns, behind a margin of 13.
+fn wrapped(text: &str) -> Vec<String> {
+    const WIDTH: usize = 67;
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        let line = lines.last_mut().map_or(0, |line| line.chars().count());
+        if line > 0 && line + 1 + word.chars().count() > WIDTH {
+            lines.push(String::new());
+        }
+        if let Some(line) = lines.last_mut() {
+            let space = if line.is_empty() { "" } else { " " };
+            *line += &format!("{space}{word}");
+        }
+    }
     lines
 }
 
@@ -212,6 +234,14 @@ mod tests {
         let slow = advice.last().unwrap();
         assert_eq!(slow.choice.mechanism.key, "pipe");
         assert_eq!(slow.missed, ["there and back took 50.0 us, wanted 20.0 us"]);
+    }
+
+    #[test]
+    fn long_lines_are_wrapped_between_words() {
+        let text = "word ".repeat(30);
+        let lines = super::wrapped(text.trim_end());
+        assert!(lines.len() == 3 && lines.iter().all(|line| line.len() <= 67), "{lines:?}");
+        assert_eq!(super::wrapped("short"), ["short"]);
     }
 
     #[test]

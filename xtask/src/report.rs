@@ -55,7 +55,7 @@ pub(crate) fn page(run: &Run, before: Option<&Run>) -> Page {
         warnings.push("The run was interrupted: this is a part of it.".to_owned());
     }
     warnings.extend(run.failures.iter().cloned());
-    let mut advice = vec![summary::table(run)];
+    let mut advice = vec![summary::advice(run), summary::table(run)];
     advice.extend(before.map(|before| tables::changes(run, before)));
     let mut tables = tables::side_by_side(run);
     tables.push(tables::ratios(run));

@@ -53,6 +53,7 @@ fn fifo() -> Ended {
     let dir = scratch::dir();
     let path = dir.path().join("fifo");
     // start: fifo
+    // path: what both sides know, like "/run/jobs".
     let fifo = ipc_fifo::FifoOptions::new().unlink_on_drop(true).create(&path)?;
     let mut reader = ipc_fifo::Reader::persistent(&fifo)?; // survives writers that come and go
 
@@ -72,6 +73,7 @@ fn semaphore() -> Ended {
     let name = scratch::name("starts-sem");
     let name = name.as_str();
     // start: semaphore
+    // name: what both sides know, like "/jobs".
     let semaphore = ipc_sem::Semaphore::create(name, 0)?;
 
     // The other process: tells that something is ready.
@@ -89,6 +91,7 @@ fn posix_queue() -> Ended {
     let name = scratch::name("starts-posix");
     let name = name.as_str();
     // start: posix-queue
+    // name: what both sides know, like "/jobs".
     let queue = ipc_mq::posix::QueueOptions::new().capacity(4).message_size(256).create(name)?;
 
     // The other process opens it by name.
@@ -121,6 +124,7 @@ fn shared_queue() -> Ended {
     let name = scratch::name("starts-queue");
     let name = name.as_str();
     // start: shared-queue
+    // name: what both sides know, like "/jobs".
     let queue = ipc_mq::shared::Queue::create(name)?;
 
     // The other process opens it by name. The number is the priority.
@@ -139,6 +143,7 @@ fn unix_stream() -> Ended {
     let dir = scratch::dir();
     let path = dir.path().join("socket");
     // start: unix-stream
+    // path: what both sides know, like "/run/jobs".
     let address = ipc_sock::unix::Address::path(&path)?;
     let listener: ipc_sock::unix::Listener = ipc_sock::unix::Options::new().listen(&address)?;
 
@@ -159,6 +164,7 @@ fn unix_packets() -> Ended {
     let dir = scratch::dir();
     let path = dir.path().join("socket");
     // start: unix-packets
+    // path: what both sides know, like "/run/jobs".
     let address = ipc_sock::unix::Address::path(&path)?;
     let listener: ipc_sock::unix::SeqPacketListener =
         ipc_sock::unix::Options::new().listen(&address)?;

@@ -188,7 +188,9 @@ fn add(found: &mut Vec<(String, Vec<(f64, f64)>)>, name: String, point: (f64, f6
 fn palette(run: &Run) -> Vec<String> {
     let mut names = Vec::new();
     for (index, row) in run.rows.iter().enumerate() {
-        let message = row.text("role") == "ours" && row.text("scenario") == "round-trip";
+        let message = row.text("role") == "ours"
+            && row.text("scenario") == "round-trip"
+            && size(row).is_some_and(|size| size > 0);
         let name = Entry::new(index, row).series;
         // A variant comes after all plain ones, so it never takes a colour from them.
         let variant = names.iter().any(|plain: &String| name.starts_with(&format!("{plain} ")));

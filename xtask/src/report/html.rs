@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::cells::{Cell, RANKS_NOTHING, Table};
-use super::charts::{self, Chart, Series};
+use super::charts::{self, Chart, Section, Series};
 use super::plot::{self, COLORS};
 use super::{Page, escape, page};
 use crate::bench::saved::Run;
@@ -38,14 +38,15 @@ pub(super) fn render(run: &Run, before: Option<&Run>) -> Result<String, String> 
         text += &format!("<li><a href=\"#{id}\">{name}</a></li>");
     }
     text += "</ul></nav>\n<main>\n<section id=\"which\">\n";
-    advice.iter().for_each(|table| text += &section(table));
+    // The recommendation, the picture, then the whole table.
+    let mut advice = advice.iter();
+    let mut charts = charts::sections(run).into_iter();
+    text += &advice.next().map(section).unwrap_or_default();
+    text += &charts.next().map_or(Ok(String::new()), |part| drawn(&part))?;
+    advice.for_each(|table| text += &section(table));
     text += "</section>\n<section id=\"charts\">\n";
-    for part in charts::sections(run) {
-        text += &format!("<h2>{}</h2>\n<div class=\"charts\">\n", escape(part.title));
-        for chart in &part.charts {
-            text += &figure(chart)?;
-        }
-        text += "</div>\n";
+    for part in charts {
+        text += &drawn(&part)?;
     }
     text += "</section>\n<section id=\"side\">\n<h2>Side by side</h2>\n\
              <p>All that was measured in the same scenario, at the same size, in the same placement. \
@@ -130,6 +131,13 @@ fn cell(cell: &Cell, head: Option<&str>) -> String {
     }
     let head = head.map(|head| format!(" data-head=\"{}\"", escape(head))).unwrap_or_default();
     format!("<td{class}{head}>{inner}</td>")
+}
+
+/// Charts under their heading.
+fn drawn(part: &Section) -> Result<String, String> {
+    let figures: String = part.charts.iter().map(figure).collect::<Result<_, _>>()?;
+    let title = escape(part.title);
+    Ok(format!("<h2>{title}</h2>\n<div class=\"charts\">\n{figures}</div>\n"))
 }
 
 fn figure(chart: &Chart) -> Result<String, String> {

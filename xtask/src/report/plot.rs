@@ -16,7 +16,7 @@ use super::charts::{Chart, Series};
 /// The size of a chart: small, so that its letters stay readable when a phone shrinks it.
 const WIDTH: u32 = 480;
 const HEIGHT: u32 = 340;
-const FONT: u32 = 15;
+const FONT: u32 = 18;
 
 const INK: RGBColor = RGBColor(0x1F, 0x29, 0x33);
 const GRID: RGBColor = RGBColor(0xDD, 0xE1, 0xE6);
@@ -78,9 +78,9 @@ fn lines(chart: &Chart, text: &mut String) -> Drawn<()> {
     let y = Axis::around(chart.y, points().map(|(_, y)| y));
     let mut context = ChartBuilder::on(&root)
         .margin(10)
-        .margin_right(22)
-        .x_label_area_size(28)
-        .y_label_area_size(76)
+        .margin_right(26)
+        .x_label_area_size(32)
+        .y_label_area_size(92)
         .build_cartesian_2d(x, y)?;
     context
         .configure_mesh()
@@ -113,7 +113,7 @@ fn lines(chart: &Chart, text: &mut String) -> Drawn<()> {
 /// One line a name: the median, the other percentiles and the longest, on a common axis.
 fn ranges(chart: &Chart, text: &mut String) -> Drawn<()> {
     let count = chart.names.len();
-    let height = 48 + 24 * u32::try_from(count)?;
+    let height = 52 + 26 * u32::try_from(count)?;
     let root = SVGBackend::with_string(text, (WIDTH, height)).into_drawing_area();
     let values = || chart.series.iter().flat_map(|series| series.points.iter().copied());
     let x = Axis::around(chart.x, values().map(|(x, _)| x));
@@ -121,9 +121,9 @@ fn ranges(chart: &Chart, text: &mut String) -> Drawn<()> {
     let ticks: Vec<f64> = (0..u32::try_from(count)?).map(|line| -f64::from(line)).collect();
     let mut context = ChartBuilder::on(&root)
         .margin(8)
-        .margin_right(24)
-        .x_label_area_size(28)
-        .y_label_area_size(176)
+        .margin_right(28)
+        .x_label_area_size(32)
+        .y_label_area_size(204)
         .build_cartesian_2d(x, Axis { from: bottom, to: 0.6, ticks })?;
     let name = |at: f64| {
         let mut lines = (0_u32..).zip(&chart.names);

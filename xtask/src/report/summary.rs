@@ -4,6 +4,7 @@ use super::cells::{Cell, Table};
 use super::group::{self, bytes, size};
 use crate::bench::saved::Run;
 use crate::bench::{Row, units};
+use crate::choose::LADDER;
 use crate::mechanism::{self, Mechanism};
 
 /// The size at which mechanisms are compared first.
@@ -29,6 +30,33 @@ pub(crate) fn table(run: &Run) -> Table {
          asking again and again. One core: both on one, sleeping in turn."
     );
     Table { title: "Which one?".to_owned(), text, head, rows, cards: true }
+}
+
+/// The recommendation: the ladder of `cargo xtask choose`, with what was measured here.
+pub(crate) fn advice(run: &Run) -> Table {
+    let rows = LADDER.iter().filter_map(|step| {
+        let mechanism = step.mechanism()?;
+        let time = |placement| {
+            figure(find(run, mechanism, "round-trip", placement), |row| {
+                row.number("p50_ns").map(units::time)
+            })
+        };
+        Some(vec![
+            Cell::text(step.question),
+            Cell::text(mechanism.name),
+            time("busy"),
+            time("one-core"),
+            Cell::text(mechanism.krate),
+        ])
+    });
+    Table {
+        title: "In short".to_owned(),
+        text: "The first yes decides. `cargo xtask choose` knows more, and has the code to begin with."
+            .to_owned(),
+        head: vec!["question", "take", "round trip, awake", "round trip, one core", "crate"],
+        rows: rows.collect(),
+        cards: true,
+    }
 }
 
 fn line(run: &Run, mechanism: &'static Mechanism) -> Option<Vec<Cell>> {
@@ -119,7 +147,7 @@ fn bandwidth(run: &Run, mechanism: &'static Mechanism) -> Cell {
 
 #[cfg(test)]
 mod tests {
-    use super::{find_sized, table};
+    use super::{advice, find_sized, table};
     use crate::bench::saved::tests::{row, run};
     use crate::mechanism::by_key;
 
@@ -138,6 +166,9 @@ mod tests {
         assert_eq!(signal[4].text, "2.00 us (4 B)");
         assert_eq!((pipe[4].text.as_str(), pipe[4].row), ("1.00 us", Some(3)));
         assert_eq!(pipe[5].text, "-");
+        let steps = advice(&run).rows;
+        let step = steps.iter().find(|step| step[1].text == "pipe").unwrap();
+        assert_eq!((step[2].text.as_str(), step[2].row), ("1.00 us", Some(3)));
         let pipe = by_key("pipe").unwrap();
         assert_eq!(find_sized(&run, pipe, "round-trip", "busy", 4000).unwrap().0, 1);
     }
