@@ -27,6 +27,8 @@ pub(super) struct Harness {
     save: Option<PathBuf>,
     before: Option<Run>,
     run: RefCell<Run>,
+    /// Processes that we had to end.
+    stopped: RefCell<Vec<u32>>,
     plan: RefCell<Plan>,
 }
 
@@ -67,6 +69,7 @@ impl Harness {
             save,
             before,
             run: RefCell::new(shown.unwrap_or(run)),
+            stopped: RefCell::default(),
             plan: RefCell::default(),
             options,
         })
@@ -138,6 +141,7 @@ impl Harness {
             run::run(&around, &self.with_words(cmd.clone(), &more))
         };
         self.plan.borrow_mut().done += told.cases;
+        self.stopped.borrow_mut().extend(&told.stopped);
         self.keep(console, told);
         if let Err(why) = &ended {
             self.run.borrow_mut().failures.push(format!("{name}: {why}"));
@@ -207,8 +211,10 @@ impl Harness {
         let mut run = self.run.borrow_mut();
         run.interrupted |= interrupted;
         if interrupted || !run.failures.is_empty() {
-            for path in clean::sweep() {
-                console.say(&format!("removed {}, which a stopped bench left", path.display()));
+            let removed = clean::sweep(&self.stopped.borrow());
+            if let Some(first) = removed.first() {
+                let count = removed.len();
+                console.say(&format!("removed what was left behind: {first}, {count} in all"));
             }
         }
         if run.rows.is_empty() {

@@ -31,6 +31,8 @@ pub(super) struct Told {
     pub(super) rows: Vec<Row>,
     pub(super) ratios: Vec<Ratio>,
     pub(super) notes: Vec<String>,
+    /// Its processes, if we had to end them.
+    pub(super) stopped: Vec<u32>,
     /// The case that began last.
     case: String,
     pub(super) cases: u64,
@@ -87,7 +89,7 @@ pub(super) fn run(around: &Surroundings<'_>, cmd: &Cmd) -> (Told, Result<(), Str
     };
     bar.finish_and_clear();
     if let Some(why) = stopped {
-        bench.stop(PATIENCE);
+        told.stopped = bench.stop(PATIENCE);
         return (told, Err(why));
     }
     let ended = bench.wait(*silence).and_then(|()| told.complaint());

@@ -9,7 +9,7 @@ use crate::bench::saved::Run;
 use crate::mechanism;
 
 /// So many lines in one chart can still be told apart.
-const MOST: usize = 9;
+const MOST: usize = 12;
 
 /// The place of the floor's colour in the list of colours.
 const FLOOR_COLOR: usize = 8;

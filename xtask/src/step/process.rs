@@ -47,8 +47,8 @@ impl Running {
 
     /// Ends a child that starts a supervisor of further processes, as cargo starts a bench: kills
     /// these two, and the rest only if it does not end by itself within `patience`. So the rest can
-    /// still remove what it made.
-    pub(crate) fn stop(&self, patience: Duration) {
+    /// still remove what it made. Tells which processes ended.
+    pub(crate) fn stop(&self, patience: Duration) -> Vec<u32> {
         let whole = family(self.pid);
         let supervisors = children(self.pid);
         kill(self.pid);
@@ -57,9 +57,10 @@ impl Running {
         while whole.iter().any(|pid| runs(*pid)) && Instant::now() < end {
             std::thread::park_timeout(Duration::from_millis(5));
         }
-        whole.into_iter().filter(|pid| runs(*pid)).for_each(kill);
+        whole.iter().copied().filter(|pid| runs(*pid)).for_each(kill);
         // The threads that read the child's output go on until it is gone.
         let _ = self.exit.recv_timeout(patience);
+        whole
     }
 }
 
@@ -164,7 +165,7 @@ mod tests {
         assert_eq!(line, "up\n");
         let whole = family(child.id());
         assert_eq!(whole.len(), 3);
-        Running::new(child).stop(Duration::from_secs(5));
+        assert_eq!(Running::new(child).stop(Duration::from_secs(5)), whole);
         line.clear();
         output.read_line(&mut line).unwrap();
         assert_eq!(line, "cleaned\n");
