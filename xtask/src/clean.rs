@@ -9,6 +9,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
+use crate::step::process::runs;
+
 const PREFIX: &str = "ipc-t-";
 
 /// A folder to look through, and what the system puts before our names in it.
@@ -22,7 +24,7 @@ pub(crate) fn run(dry_run: bool) -> ExitCode {
     let mut failures = 0;
     let mut found = 0;
     for place in places() {
-        for path in leftovers(&place, is_alive) {
+        for path in leftovers(&place, runs) {
             found += 1;
             if dry_run {
                 println!("would remove {}", path.display());
@@ -46,7 +48,7 @@ pub(crate) fn run(dry_run: bool) -> ExitCode {
 /// Removes what processes that are gone left behind, and the private System V objects that these used
 /// last. Tells what it removed.
 pub(crate) fn sweep(gone: &[u32]) -> Vec<String> {
-    let found = places().into_iter().flat_map(|place| leftovers(&place, is_alive));
+    let found = places().into_iter().flat_map(|place| leftovers(&place, runs));
     // What cannot be removed stays; the command says why.
     let files = found.filter(|path| remove(path).is_ok()).map(|path| path.display().to_string());
     let mut removed: Vec<_> = files.collect();
@@ -116,10 +118,6 @@ fn owner(name: &str) -> Option<u32> {
     if is_number(pid) && is_number(rest) { pid.parse().ok() } else { None }
 }
 
-fn is_alive(pid: u32) -> bool {
-    Path::new("/proc").join(pid.to_string()).exists()
-}
-
 fn remove(path: &Path) -> io::Result<()> {
     if fs::symlink_metadata(path)?.is_dir() {
         fs::remove_dir_all(path)
@@ -130,8 +128,9 @@ fn remove(path: &Path) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Place, is_alive, leftovers, owner, private_of, remove};
+    use super::{Place, leftovers, owner, private_of, remove};
     use crate::scratch::Scratch;
+    use crate::step::process::runs;
     use std::fs;
 
     #[test]
@@ -148,8 +147,8 @@ mod tests {
 
     #[test]
     fn we_are_alive_and_no_process_has_the_largest_number() {
-        assert!(is_alive(std::process::id()));
-        assert!(!is_alive(u32::MAX));
+        assert!(runs(std::process::id()));
+        assert!(!runs(u32::MAX));
     }
 
     #[test]

@@ -72,7 +72,7 @@ fn kill(pid: u32) {
 }
 
 /// True for a process that lives and has not ended: a dead one waits for its parent only.
-fn runs(pid: u32) -> bool {
+pub(crate) fn runs(pid: u32) -> bool {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     let state = stat.rsplit_once(") ").and_then(|(_, after)| after.chars().next());
     state.is_some_and(|state| !matches!(state, 'Z' | 'X'))
