@@ -19,7 +19,13 @@ use link::{Fds, Kind, Link};
 /// Calls that reach nobody else.
 const CALL: Scenario = Scenario::new("call", Better::LowerTime);
 
-const SIZES: [(usize, &str); 3] = [(64, "64 B"), (4 << 10, "4 KiB"), (1 << 20, "1 MiB")];
+const SIZES: [(usize, &str); 5] = [
+    (64, "64 B"),
+    (1 << 10, "1 KiB"),
+    (4 << 10, "4 KiB"),
+    (64 << 10, "64 KiB"),
+    (1 << 20, "1 MiB"),
+];
 
 fn main() -> ExitCode {
     bench::main("ipc-sock", |bench| {

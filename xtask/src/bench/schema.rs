@@ -96,6 +96,9 @@ impl Schema {
     }
 
     fn new(page: &str) -> Self {
+        // Where the page has a chapter about them, only that explains scenarios.
+        let page = page.split_once("\n## Scenarios\n").map_or(page, |(_, rest)| rest);
+        let page = page.split_once("\n## ").map_or(page, |(chapter, _)| chapter);
         // Every odd piece between backticks is a word set as code.
         let explained = page.lines().flat_map(|line| line.split('`').skip(1).step_by(2));
         let known = SCENARIOS.into_iter().chain(explained);
@@ -252,6 +255,15 @@ mod tests {
         ] {
             let error = check(&with(field, value)).unwrap_err();
             assert!(error.contains(part), "{error}");
+        }
+    }
+
+    #[test]
+    fn only_the_chapter_about_scenarios_explains_them() {
+        let schema = Schema::new("`a`\n\n## Scenarios\n\n`b`\n\n## Placements\n\n`c`\n");
+        for (word, good) in [("a", false), ("b", true), ("c", false)] {
+            let row = to_row(&with("scenario", json!(word)));
+            assert_eq!(schema.check_row(&row).is_ok(), good, "{word}");
         }
     }
 
