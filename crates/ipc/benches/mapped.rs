@@ -38,8 +38,14 @@ impl Memory {
     unsafe fn slot(&self, slot: usize) -> &mut [u8] {
         // SAFETY: the slot lies in the mapping, as `slot` is below `SLOTS`.
         let start = unsafe { self.0.add(slot * CHUNK) };
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "only the kernel touches the bytes, and the other side waits meanwhile"
+        )]
         // SAFETY: mapped and zeroed from the start, until `self` goes; the caller has it alone.
-        unsafe { std::slice::from_raw_parts_mut(start, CHUNK) }
+        unsafe {
+            std::slice::from_raw_parts_mut(start, CHUNK)
+        }
     }
 }
 

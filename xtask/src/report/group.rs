@@ -46,26 +46,37 @@ impl<'a> Entry<'a> {
         Self { series: series(row), row, index }
     }
 
-    pub(crate) fn is_peer(&self) -> bool {
-        self.row.text("role") == "peer"
+    /// Our own word, unless it is only there for comparison.
+    pub(crate) fn mark(&self) -> &'static str {
+        match self.row.text("role") {
+            "peer" => " (peer)",
+            "floor" => " (floor)",
+            _ => "",
+        }
     }
 }
 
 /// The groups in which at least two different things can be compared, fastest entry first.
 pub(crate) fn groups(run: &Run) -> Vec<Group<'_>> {
     let mut groups: Vec<Group<'_>> = Vec::new();
-    for (index, row) in run.rows.iter().enumerate().filter(|(_, row)| takes_part(row)) {
+    let taken = |(_, row): &(usize, &Row)| takes_part(row) || row.text("role") == "floor";
+    for (index, row) in run.rows.iter().enumerate().filter(taken) {
         let (scenario, placement, size) = (row.text("scenario"), row.text("placement"), size(row));
         let same = |group: &&mut Group<'_>| {
             (group.scenario, group.size, group.placement) == (scenario, size, placement)
         };
         let entry = Entry::new(index, row);
         match groups.iter_mut().find(same) {
+            // One floor is enough: they are the same in all cases of a group.
+            Some(group) if is_floor(&entry) && group.entries.iter().any(is_floor) => {}
             Some(group) => group.entries.push(entry),
             None => groups.push(Group { scenario, size, placement, entries: vec![entry] }),
         }
     }
-    groups.retain(|group| group.entries.iter().any(|e| e.series != group.entries[0].series));
+    groups.retain(|group| {
+        let mut names = group.entries.iter().filter(|entry| !is_floor(entry)).map(|e| &e.series);
+        names.next().is_some_and(|first| names.any(|name| name != first))
+    });
     for group in &mut groups {
         let time = |entry: &Entry<'_>| entry.row.number("p50_ns").unwrap_or(f64::INFINITY);
         group.entries.sort_by(|a, b| time(a).total_cmp(&time(b)));
@@ -77,6 +88,10 @@ pub(crate) fn groups(run: &Run) -> Vec<Group<'_>> {
         (scenario.unwrap_or(order.len()), group.scenario, placement, group.size)
     });
     groups
+}
+
+fn is_floor(entry: &Entry<'_>) -> bool {
+    entry.row.text("role") == "floor"
 }
 
 /// Our own figures, and the rivals; not the variants by which a crate explains its own figure.
@@ -115,6 +130,9 @@ pub(crate) fn series(row: &Row) -> String {
         } else {
             subject.to_owned()
         };
+    }
+    if role == "floor" {
+        return subject.to_owned();
     }
     let mut name = format!(" {} ", row.text("case"));
     if let Some(size) = size(row) {
@@ -178,13 +196,15 @@ mod tests {
             row("ipc-pipe", "pipe round-trip 64 B busy", "raw pipe", "raw", 64, 1.0),
             row("ipc-pipe", "pipe round-trip 64 B busy", "plain pipe", "peer", 64, 1.0),
             row("ipc-sock", "stream round-trip 64 B busy", "ipc-sock", "ours", 64, 800.0),
+            row("ipc-pipe", "pipe round-trip 64 B busy", "line", "floor", 64, 1.0),
+            row("ipc-sock", "stream round-trip 64 B busy", "line", "floor", 64, 1.0),
             row("ipc-versus", "a round trip", "rival 1", "peer", 64, 850.0),
             row("ipc-pipe", "pipe round-trip 4 KiB busy", "ipc-pipe", "ours", 4096, 900.0),
         ]);
         let groups = groups(&run);
         assert_eq!(groups.len(), 1, "one of a kind is nothing to compare: {groups:?}");
         let names: Vec<_> = groups[0].entries.iter().map(|e| e.series.as_str()).collect();
-        assert_eq!(names, ["stream", "rival 1", "pipe"]);
-        assert_eq!(groups[0].entries[2].index, 0);
+        assert_eq!(names, ["line", "stream", "rival 1", "pipe"]);
+        assert_eq!(groups[0].entries[3].index, 0);
     }
 }

@@ -21,8 +21,8 @@ fn side(run: &Run, group: &Group<'_>) -> Table {
     let placement = if waits { format!(", {}", group.placement) } else { String::new() };
     let rows = group.entries.iter().map(|entry| {
         let row = entry.row;
-        let peer = if entry.is_peer() { " (peer)" } else { "" };
-        let mut cells = vec![Cell::text(format!("{}{peer}", entry.series)).at_row(entry.index)];
+        let mut cells =
+            vec![Cell::text(format!("{}{}", entry.series, entry.mark())).at_row(entry.index)];
         cells.extend(times(row));
         cells.push(Cell::number(rate(row)));
         cells.push(Cell::number(row.number("cpu_ns_per_msg").map(units::time)));
