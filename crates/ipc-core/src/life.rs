@@ -126,11 +126,24 @@ impl Membership {
         (0..self.slots()).filter(|slot| self.owner_in(*slot).is_some()).count()
     }
 
-    /// A count of deaths; it changes after every one. Nobody counts the same death for nothing: it may
-    /// grow by more than one.
+    /// A count of deaths; it changes after every one, by one or more, and when somebody [rouses](Self::rouse)
+    /// the others.
     #[must_use]
+    #[inline]
     pub fn deaths(&self) -> u32 {
-        self.map.control().deaths.load(Ordering::Acquire)
+        self.deaths_word().load(Ordering::Acquire)
+    }
+
+    /// The word that [`deaths`](Self::deaths) looks at. Only for looking.
+    #[must_use]
+    #[inline]
+    pub fn deaths_word(&self) -> &AtomicU32 {
+        &self.map.control().deaths
+    }
+
+    /// Makes all who sleep in the segment look again: something changed that is no thing of theirs.
+    pub fn rouse(&self) {
+        table::rouse(&self.map);
     }
 
     pub(crate) fn map(&self) -> &Map {

@@ -41,6 +41,20 @@ pub struct Nap {
     longest: Duration,
 }
 
+impl Nap {
+    /// What the bell's word was when the sleeper announced itself: it sleeps while it stays so.
+    #[must_use]
+    pub const fn value(self) -> u32 {
+        self.value
+    }
+
+    /// The longest that it may sleep before it looks again.
+    #[must_use]
+    pub const fn longest(self) -> Duration {
+        self.longest
+    }
+}
+
 impl Default for Bell {
     fn default() -> Self {
         Self::new()
@@ -66,10 +80,23 @@ impl Bell {
     #[inline]
     pub fn ring(&self) {
         fence::light();
+        self.ring_after_fence();
+    }
+
+    /// As [`ring`](Self::ring), after a light fence of the caller's own.
+    #[inline]
+    pub fn ring_after_fence(&self) {
         let value = self.0.load(Ordering::Relaxed);
         if value & ASLEEP != 0 {
             self.wake(value);
         }
+    }
+
+    /// The word to sleep on, beside others.
+    #[must_use]
+    #[inline]
+    pub fn word(&self) -> &AtomicU32 {
+        &self.0
     }
 
     #[cold]
@@ -141,23 +168,30 @@ impl Bell {
     }
 }
 
-/// How long to look before sleeping: polls, then pauses, then yields, then give up and park.
+/// How long to look before sleeping: polls with pauses, then yields, then give up and park.
 ///
-/// The shape follows measurements: 32 polls catch a peer that is already storing, pauses to about
-/// 2 us catch one that is running, yields to about 50 us (one wake-up) let a peer on the same core
-/// run. With one CPU the pauses are only waste and are left out. After parking again and again, the
-/// yields are shortened: nobody comes within 50 us here.
+/// The shape follows measurements: pauses to about 2 us catch a peer that is running, yields to about
+/// 50 us (one wake-up) let a peer on the same core run. Both adapt. Where pauses keep failing (one CPU,
+/// or both sides on one) they are left out and tried again now and then; an affinity mask alone does not
+/// tell, since the peer may be on another core. After parking again and again, the yields are shortened:
+/// nobody comes within 50 us here.
 #[derive(Debug)]
 pub struct Spin {
     turn: u32,
     pauses: u32,
     yields: u32,
+    /// Waits in a row that the pauses did not end.
+    failed: u32,
     since: Option<Instant>,
     budget: Duration,
 }
 
-const POLLS: u32 = 32;
-const PAUSES: u32 = 64;
+const POLLS: u32 = 4;
+const PAUSES: u32 = 92;
+/// So many failures in a row, and pauses are left out.
+const PATIENCE: u32 = 8;
+/// One wait in so many tries them again.
+const RETRY: u32 = 64;
 const YIELD_BUDGET: Duration = Duration::from_micros(50);
 const SHORTEST_BUDGET: Duration = Duration::from_micros(3);
 
@@ -168,27 +202,33 @@ impl Default for Spin {
 }
 
 impl Spin {
-    /// The policy for a machine where this process may use one CPU, or more than one.
+    /// The policy for a machine where this process may use one CPU, or more than one: where it begins.
     #[must_use]
     pub fn new(one_cpu: bool) -> Self {
-        let pauses = if one_cpu { 0 } else { PAUSES };
-        Self { turn: 0, pauses, yields: 0, since: None, budget: YIELD_BUDGET }
+        let failed = if one_cpu { PATIENCE } else { 0 };
+        Self { turn: 0, pauses: PAUSES, yields: 0, failed, since: None, budget: YIELD_BUDGET }
+    }
+
+    /// Whether pauses are worth their time here: see [`Spin`].
+    #[must_use]
+    pub fn pauses_work(&self) -> bool {
+        self.failed < PATIENCE
     }
 
     /// Begins a new wait.
+    #[inline]
     pub fn restart(&mut self) {
         self.turn = 0;
         self.yields = 0;
         self.since = None;
+        self.pauses = if self.pauses_work() || self.failed % RETRY == 0 { PAUSES } else { 0 };
     }
 
     /// Spends one turn. True: look again. False: park.
     #[inline]
     pub fn turn(&mut self) -> bool {
         self.turn += 1;
-        if self.turn <= POLLS {
-            true
-        } else if self.turn <= POLLS + self.pauses {
+        if self.turn <= POLLS + self.pauses {
             std::hint::spin_loop();
             true
         } else {
@@ -198,6 +238,9 @@ impl Spin {
 
     #[cold]
     fn yield_turn(&mut self) -> bool {
+        if self.yields == 0 {
+            self.failed = self.failed.wrapping_add(1).max(1);
+        }
         let since = *self.since.get_or_insert_with(Instant::now);
         if since.elapsed() >= self.budget {
             return false;
@@ -214,9 +257,12 @@ impl Spin {
     }
 
     /// The wait ended while spinning: spin as long next time.
+    #[inline]
     pub fn worked(&mut self) {
         if self.yields > 0 {
             self.budget = (self.budget * 2).min(YIELD_BUDGET);
+        } else if self.turn > POLLS {
+            self.failed = 0;
         }
     }
 

@@ -2,6 +2,7 @@
 //! [`ipc-mq`]: mq
 //! [`ipc-pipe`]: pipe
 //! [`ipc-sem`]: sem
+//! [`ipc-shm`]: shm
 //! [`ipc-signal`]: signal
 //! [`ipc-sock`]: sock
 #![doc = include_str!("../README.md")]
@@ -22,6 +23,10 @@ pub use ipc_pipe as pipe;
 #[cfg(feature = "sem")]
 #[doc(inline)]
 pub use ipc_sem as sem;
+
+#[cfg(feature = "shm")]
+#[doc(inline)]
+pub use ipc_shm as shm;
 
 #[cfg(feature = "signal")]
 #[doc(inline)]

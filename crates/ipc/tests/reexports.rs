@@ -47,3 +47,10 @@ fn sem_is_ipc_sem() {
         ipc::sem::NamedSemaphore::open("/ipc-t-none");
     assert!(matches!(missing, Err(ipc::sem::Error::NotFound { .. })));
 }
+
+#[cfg(feature = "shm")]
+#[test]
+fn shm_is_ipc_shm() {
+    let features: ipc_shm::Features = ipc::shm::features();
+    assert_eq!(features, ipc_shm::features());
+}

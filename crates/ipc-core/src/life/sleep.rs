@@ -108,9 +108,22 @@ impl<'a> Sleeper<'a> {
     /// # Errors
     /// The wait is over. A wake-up on `word` that this sleeper took was passed on to another.
     pub fn sleep(&mut self, word: &AtomicU32, expected: u32) -> Result<(), Stop> {
+        self.sleep_at_most(word, expected, SLICE)
+    }
+
+    /// As [`sleep`](Self::sleep), but no longer than `slice`.
+    ///
+    /// # Errors
+    /// As [`sleep`](Self::sleep).
+    pub fn sleep_at_most(
+        &mut self,
+        word: &AtomicU32,
+        expected: u32,
+        slice: Duration,
+    ) -> Result<(), Stop> {
         match self.check() {
             Ok(deadline) => {
-                self.woken = self.sleep_once(word, expected, deadline);
+                self.woken = self.sleep_once(word, expected, deadline, slice);
                 Ok(())
             }
             Err(stop) => {
@@ -139,7 +152,13 @@ impl<'a> Sleeper<'a> {
     }
 
     /// True if somebody woke us on `word`.
-    fn sleep_once(&self, word: &AtomicU32, expected: u32, deadline: Deadline) -> bool {
+    fn sleep_once(
+        &self,
+        word: &AtomicU32,
+        expected: u32,
+        deadline: Deadline,
+        slice: Duration,
+    ) -> bool {
         let mut entries = [entry(word, expected, WaitFlags::empty()); 3];
         let mut used = 1;
         if let Some(members) = self.members {
@@ -151,7 +170,7 @@ impl<'a> Sleeper<'a> {
             entries[used] = entry(&*cancel.0, 0, WaitFlags::PRIVATE);
             used += 1;
         }
-        let slept = nap(word, expected, &entries[..used], deadline);
+        let slept = nap(word, expected, &entries[..used], deadline, slice);
         if slept == Err(Errno::TIMEDOUT) {
             // The backstop: whoever should have reported was stopped or killed before it could.
             if let Some(members) = self.members {
@@ -181,15 +200,16 @@ fn nap(
     value: u32,
     entries: &[Entry],
     deadline: Deadline,
+    slice: Duration,
 ) -> Result<usize, Errno> {
     if entries.len() > 1 && !NO_WAITV.load(Ordering::Relaxed) {
-        let until = timespec(deadline.slice(SLICE) + now());
+        let until = timespec(deadline.slice(slice) + now());
         match waitv(entries, WaitvFlags::empty(), Some(&until), ClockId::Monotonic) {
             Err(Errno::NOSYS | Errno::PERM) => NO_WAITV.store(true, Ordering::Relaxed),
             slept => return slept,
         }
     }
-    let slice = if entries.len() > 1 { SHORT_SLICE } else { SLICE };
+    let slice = if entries.len() > 1 { SHORT_SLICE.min(slice) } else { slice };
     wait(word, Flags::empty(), value, Some(&timespec(deadline.slice(slice)))).map(|()| 0)
 }
 

@@ -52,14 +52,19 @@ pub(super) fn report_deaths(map: &Map) {
     }
 }
 
+/// Makes all sleepers look again.
+pub(super) fn rouse(map: &Map) {
+    let deaths = &map.control().deaths;
+    deaths.fetch_add(1, Ordering::Release);
+    wake_all(deaths);
+}
+
 fn report(map: &Map, word: &AtomicU64) {
     let seen = word.load(Ordering::Acquire);
     if low(seen) & OWNER_DIED == 0 || low(seen) & WAITERS == 0 {
         return;
     }
-    let deaths = &map.control().deaths;
-    deaths.fetch_add(1, Ordering::Release);
-    wake_all(deaths);
+    rouse(map);
     // The kernel woke one keeper; the others shall look for somebody else to watch.
     wake_life(word);
     // Last, so that whoever dies before this line leaves the report to the next one.
@@ -109,9 +114,7 @@ pub(super) fn release(map: &Map, station: &Station, id: OwnerId) {
         let free = seen & !0xffff_ffff;
         let _ = slot.word.compare_exchange(seen, free, Ordering::Release, Ordering::Relaxed);
         // Who waits for something that this process kept (a guard that was forgotten) looks now.
-        let deaths = &map.control().deaths;
-        deaths.fetch_add(1, Ordering::Release);
-        wake_all(deaths);
+        rouse(map);
     }
     station.page().owner.store(0, Ordering::Relaxed);
     station.hold(None);

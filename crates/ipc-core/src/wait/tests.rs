@@ -15,8 +15,31 @@ fn one_cpu_skips_the_pauses() {
         }
         turns
     };
-    assert_eq!(turns(true), super::POLLS + 1);
     assert_eq!(turns(false), super::POLLS + super::PAUSES + 1);
+    let mut spin = Spin::new(true);
+    spin.failed += 1;
+    spin.restart();
+    assert_eq!(spin.pauses, 0);
+}
+
+#[test]
+fn pauses_that_fail_are_left_out_until_one_works() {
+    let mut spin = Spin::new(false);
+    let mut tried = 0;
+    for _ in 0..2 * super::RETRY {
+        spin.restart();
+        tried += u32::from(spin.pauses > 0);
+        while !spin.look_at_clock() && spin.turn() {}
+    }
+    assert!((super::PATIENCE..super::PATIENCE + 4).contains(&tried), "{tried}");
+    spin.failed = super::RETRY;
+    spin.restart();
+    for _ in 0..=super::POLLS {
+        assert!(spin.turn());
+    }
+    spin.worked();
+    spin.restart();
+    assert_eq!(spin.pauses, super::PAUSES);
 }
 
 #[test]

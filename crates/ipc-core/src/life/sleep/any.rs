@@ -7,6 +7,7 @@ use rustix::thread::futex::WaitFlags;
 
 use super::{CancelWord, Membership, entry, nap, table};
 use crate::deadline::Deadline;
+use crate::wait::SLICE;
 
 /// One of the words, as it was at the last look.
 #[derive(Clone, Copy, Debug)]
@@ -51,7 +52,7 @@ pub fn sleep_any(watched: &[Watched<'_>], deadline: Deadline) -> Option<usize> {
             entries.push(entry(&*cancel.0, 0, WaitFlags::PRIVATE));
         }
     }
-    let slept = nap(first.word, first.expected, &entries, deadline);
+    let slept = nap(first.word, first.expected, &entries, deadline, SLICE);
     if slept == Err(Errno::TIMEDOUT) {
         for one in watched {
             table::report_deaths(one.members.map());

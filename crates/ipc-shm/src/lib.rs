@@ -1,0 +1,35 @@
+//! [`shm_overview(7)`]: https://man7.org/linux/man-pages/man7/shm_overview.7.html
+#![doc = include_str!("../README.md")]
+#![deny(unsafe_code)]
+
+#[cfg(not(all(target_os = "linux", target_pointer_width = "64", target_endian = "little")))]
+compile_error!("ipc-shm is for 64-bit little-endian Linux");
+
+pub mod ring;
+
+mod atomic;
+#[cfg(not(loom))]
+mod canceller;
+#[cfg(not(loom))]
+mod error;
+#[cfg(not(loom))]
+mod features;
+#[cfg(not(loom))]
+mod log;
+#[cfg(not(loom))]
+mod named;
+#[cfg(not(loom))]
+mod wait;
+
+#[cfg(not(loom))]
+pub use canceller::Canceller;
+#[cfg(not(loom))]
+pub use error::{Error, Rejected, Result};
+#[cfg(not(loom))]
+pub use features::{Features, features};
+#[cfg(not(loom))]
+pub use ipc_core::safe::ShmSafe;
+#[cfg(not(loom))]
+pub use ipc_core::shm_safe;
+#[cfg(not(loom))]
+pub use wait::Wait;

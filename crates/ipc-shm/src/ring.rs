@@ -1,0 +1,54 @@
+//! Rings: messages from one sender to one receiver, at the speed at which cache lines move.
+//!
+//! ```
+//! # fn main() -> Result<(), ipc_shm::Error> {
+//! # let name = format!("ipc-shm-doc-ring-{}", std::process::id());
+//! use ipc_shm::ring::{Receiver, Sender};
+//! let mut sender = Sender::create(&name)?; // in one process
+//! let mut receiver = Receiver::open(&name)?; // in another
+//! sender.send(b"hello")?;
+//! assert_eq!(receiver.recv()?, b"hello");
+//! # Sender::unlink(&name)
+//! # }
+//! ```
+
+#[cfg(not(loom))]
+mod copy;
+#[cfg(not(loom))]
+mod end;
+mod flow;
+#[cfg(not(loom))]
+mod memory;
+#[cfg(not(loom))]
+mod options;
+#[cfg(not(loom))]
+mod peek;
+#[cfg(not(loom))]
+mod receiver;
+mod record;
+#[cfg(not(loom))]
+mod role;
+#[cfg(not(loom))]
+mod sender;
+#[cfg(not(loom))]
+mod slot;
+
+#[cfg(not(loom))]
+pub use self::{
+    options::{Options, RingEnd},
+    peek::Peek,
+    receiver::Receiver,
+    sender::Sender,
+    slot::Slot,
+};
+#[cfg(not(loom))]
+pub use crate::wait::Wait;
+
+/// Makes a ring of 64 KiB without a name, with both ends in this process: for two threads.
+///
+/// # Errors
+/// As [`Options::create`].
+#[cfg(not(loom))]
+pub fn pair() -> crate::Result<(Sender, Receiver)> {
+    Options::new().pair()
+}

@@ -1,0 +1,196 @@
+//! What both ends of a ring are: its memory, who is on the other side, and how to wait.
+
+use std::sync::Arc;
+use std::sync::atomic::{Ordering, compiler_fence, fence};
+
+use ipc_core::Wait as Until;
+use ipc_core::fence::support;
+use ipc_core::life::Membership;
+use ipc_core::life::sleep::{CancelWord, Stop};
+use ipc_core::wait::Bell;
+
+use super::flow::Corrupt;
+use super::memory::Memory;
+use super::role::{Other, Role};
+use crate::error::{Error, Result};
+use crate::wait::{Ended, Wait, Waiter};
+
+/// Which end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Side {
+    Sender,
+    Receiver,
+}
+
+impl Side {
+    fn own_role(self, memory: &Memory) -> &Role {
+        match self {
+            Self::Sender => &memory.head().sender,
+            Self::Receiver => &memory.head().receiver,
+        }
+    }
+
+    fn other_role(self, memory: &Memory) -> &Role {
+        match self {
+            Self::Sender => &memory.head().receiver,
+            Self::Receiver => &memory.head().sender,
+        }
+    }
+
+    /// The bell on which this end sleeps.
+    fn own_bell(self, memory: &Memory) -> &Bell {
+        match self {
+            Self::Sender => &memory.head().freed,
+            Self::Receiver => &memory.head().arrived,
+        }
+    }
+}
+
+/// One end, without its place in the flow.
+#[derive(Debug)]
+pub(crate) struct End {
+    pub(super) memory: Memory,
+    side: Side,
+    waiter: Waiter,
+    pub(super) cancel: CancelWord,
+    /// The count of deaths when the other side was last seen alive, or awaited.
+    known: u32,
+    /// This process passes the sleepers' fences.
+    registered: bool,
+    name: Arc<str>,
+}
+
+impl End {
+    /// Takes the place of `side`.
+    pub(super) fn take(memory: Memory, side: Side, mode: Wait, name: &str) -> Result<Self> {
+        let name: Arc<str> = name.into();
+        let Some(me) = memory.me() else { return Err(Error::NotOwner { name: name.to_string() }) };
+        // Before the look at the other side: a death after this line changes it.
+        let known = memory.segment().members().deaths();
+        if !side.own_role(&memory).take(memory.segment().members(), me) {
+            return Err(Error::AlreadyExists { name: name.to_string() });
+        }
+        // Who waits for this end to be there looks again.
+        memory.segment().members().rouse();
+        Ok(Self {
+            memory,
+            side,
+            waiter: Waiter::new(mode),
+            cancel: CancelWord::new(),
+            known,
+            registered: support().registered,
+            name,
+        })
+    }
+
+    pub(super) fn members(&self) -> &Membership {
+        self.memory.segment().members()
+    }
+
+    /// What became of the other side.
+    pub(super) fn other(&self) -> Other {
+        self.side.other_role(&self.memory).other(self.members())
+    }
+
+    /// Whether the other side was there and is not any more.
+    pub(super) fn is_gone(&self) -> bool {
+        matches!(self.other(), Other::Closed | Other::Died)
+    }
+
+    /// False: a forked child, or somebody died or left since the other side was last looked at.
+    #[inline]
+    pub(super) fn is_quiet(&self) -> bool {
+        self.memory.deaths() == self.known && self.memory.me().is_some()
+    }
+
+    /// Looks at the other side after something happened: an error if it is gone.
+    #[cold]
+    pub(super) fn look(&mut self) -> Result<()> {
+        if self.memory.me().is_none() {
+            return Err(self.not_owner());
+        }
+        let deaths = self.members().deaths();
+        match self.other() {
+            Other::Awaited | Other::Lives => {
+                self.known = deaths;
+                Ok(())
+            }
+            Other::Closed => Err(Error::Closed { peer_died: false }),
+            Other::Died => Err(Error::Closed { peer_died: true }),
+        }
+    }
+
+    /// Wakes the receiver, if it sleeps: after the store that it waits for.
+    #[inline]
+    pub(super) fn ring_receiver(&self) {
+        self.ring(&self.memory.head().arrived);
+    }
+
+    /// Wakes the sender, if it sleeps: after the store that it waits for.
+    #[inline]
+    pub(super) fn ring_sender(&self) {
+        self.ring(&self.memory.head().freed);
+    }
+
+    #[inline]
+    fn ring(&self, bell: &Bell) {
+        if self.registered {
+            compiler_fence(Ordering::SeqCst);
+        } else {
+            fence(Ordering::SeqCst);
+        }
+        bell.ring_after_fence();
+    }
+
+    /// Waits until `ready`.
+    #[inline]
+    pub(super) fn wait(&mut self, until: Until, ready: impl Fn(&Memory) -> bool) -> Result<()> {
+        let (side, memory, cancel) = (self.side, &self.memory, &self.cancel);
+        let members = memory.segment().members();
+        let gone = || matches!(side.other_role(memory).other(members), Other::Closed | Other::Died);
+        let bell = side.own_bell(memory);
+        let waited = self.waiter.wait(members, bell, until, cancel, || ready(memory), gone);
+        waited.map_err(|ended| self.ended(ended))
+    }
+
+    /// How often it is worth to look before [waiting](Self::wait).
+    pub(super) fn polls(&self) -> u32 {
+        self.waiter.polls()
+    }
+
+    #[cold]
+    fn ended(&self, ended: Ended) -> Error {
+        match ended {
+            Ended::Stop(Stop::WouldBlock) if self.memory.me().is_none() => self.not_owner(),
+            Ended::Stop(stop) => Error::stop(&self.name, stop),
+            Ended::Gone => Error::Closed { peer_died: self.other() == Other::Died },
+        }
+    }
+
+    #[cold]
+    pub(super) fn not_owner(&self) -> Error {
+        Error::NotOwner { name: self.name.to_string() }
+    }
+
+    #[cold]
+    pub(super) fn corrupt(&self, _corrupt: Corrupt) -> Error {
+        corrupt(&self.name)
+    }
+}
+
+/// A record that no ring of ours has.
+#[cold]
+pub(super) fn corrupt(name: &str) -> Error {
+    Error::Corrupt { name: name.to_owned(), what: "a message in the ring" }
+}
+
+impl Drop for End {
+    fn drop(&mut self) {
+        // Not in a forked child: the place is its parent's.
+        if let Some(me) = self.memory.me() {
+            if self.side.own_role(&self.memory).close(me) {
+                self.members().rouse();
+            }
+        }
+    }
+}

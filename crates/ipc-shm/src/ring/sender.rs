@@ -1,0 +1,348 @@
+//! The sending end of a ring.
+
+use std::os::fd::OwnedFd;
+use std::time::{Duration, Instant};
+
+use ipc_core::Wait as Until;
+
+use super::end::End;
+use super::flow::{Rx, Tx};
+use super::memory::Memory;
+use super::options::Options;
+use super::record::{LINE, PACKED, Place};
+use super::slot::Slot;
+use crate::Canceller;
+use crate::error::{Error, Rejected, Result};
+
+/// The sending end of a ring.
+///
+/// A ring has one: while its process lives, a second one is [`Error::AlreadyExists`]. Dropping it closes
+/// it. What was sent before stays for the receiver.
+#[derive(Debug)]
+pub struct Sender {
+    end: End,
+    tx: Tx,
+}
+
+impl Sender {
+    /// Makes a new ring for 64 KiB and takes its sending end: see [`Options`].
+    ///
+    /// # Errors
+    /// As [`Options::create`].
+    pub fn create(name: &str) -> Result<Self> {
+        Options::new().create(name)
+    }
+
+    /// Takes the sending end of a ring that exists.
+    ///
+    /// # Errors
+    /// As [`Options::open`].
+    pub fn open(name: &str) -> Result<Self> {
+        Options::new().open(name)
+    }
+
+    /// Takes the sending end of the ring, or makes it if there is none.
+    ///
+    /// # Errors
+    /// As [`Options::open`] and [`Options::create`].
+    pub fn open_or_create(name: &str) -> Result<Self> {
+        Options::new().open_or_create(name)
+    }
+
+    /// Takes the sending end of the ring behind a descriptor: see [`Options::from_fd`].
+    ///
+    /// # Errors
+    /// As [`Options::open`].
+    pub fn from_fd(fd: OwnedFd) -> Result<Self> {
+        Options::new().from_fd(fd)
+    }
+
+    /// Removes the name. Who has the ring open goes on with it; its memory goes with the last of them.
+    ///
+    /// # Errors
+    /// `NotFound`, `InvalidName`, or what `unlink(2)` reports.
+    pub fn unlink(name: &str) -> Result<()> {
+        crate::named::unlink(name)
+    }
+
+    pub(super) fn join(end: End) -> Result<Self> {
+        let tx = Tx::find(&end.memory).map_err(|corrupt| end.corrupt(corrupt))?;
+        Ok(Self { end, tx })
+    }
+
+    /// Sends a message. It waits while the ring is full.
+    ///
+    /// When it returns, the message is there, whatever happens to this process. If this process is
+    /// killed inside, all of the message is there or nothing.
+    ///
+    /// # Blocking
+    /// As the ring's [`Wait`](crate::Wait) says; a message that finds room makes no system call unless
+    /// the receiver sleeps.
+    ///
+    /// # Errors
+    /// `MessageTooLong`: longer than the [capacity](Self::capacity). `Closed`: the receiver died or
+    /// closed its end (before there was a receiver, messages are kept for it). `Cancelled`: see
+    /// [`canceller`](Self::canceller). `NotOwner`: this is a forked child of the process that opened it.
+    ///
+    /// # Examples
+    /// ```
+    /// # fn main() -> Result<(), ipc_shm::Error> {
+    /// let (mut sender, mut receiver) = ipc_shm::ring::pair()?;
+    /// sender.send(b"hello")?;
+    /// assert_eq!(receiver.recv()?, b"hello");
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[inline]
+    pub fn send(&mut self, bytes: &[u8]) -> Result<()> {
+        self.send_until(bytes, Until::FOREVER)
+    }
+
+    /// As [`send`](Self::send), if there is room now.
+    ///
+    /// # Errors
+    /// `WouldBlock`: there is none. As [`send`](Self::send).
+    #[inline]
+    pub fn try_send(&mut self, bytes: &[u8]) -> Result<()> {
+        self.send_until(bytes, Until::No)
+    }
+
+    /// As [`send`](Self::send), waiting at most so long.
+    ///
+    /// # Errors
+    /// `TimedOut`: the ring stayed full. As [`send`](Self::send).
+    pub fn send_timeout(&mut self, bytes: &[u8], timeout: Duration) -> Result<()> {
+        self.send_until(bytes, Until::timeout(timeout))
+    }
+
+    /// As [`send`](Self::send), waiting until then.
+    ///
+    /// # Errors
+    /// `TimedOut`: the ring stayed full. As [`send`](Self::send).
+    pub fn send_deadline(&mut self, bytes: &[u8], deadline: Instant) -> Result<()> {
+        self.send_until(bytes, Until::deadline(deadline))
+    }
+
+    #[inline]
+    fn send_until(&mut self, bytes: &[u8], until: Until) -> Result<()> {
+        // All of the fast path in one branch: what a call returned would go through memory.
+        if let Some(place) = self.place_now(bytes.len()) {
+            self.put(place, bytes);
+            return Ok(());
+        }
+        self.send_slowly(bytes, until)
+    }
+
+    #[cold]
+    fn send_slowly(&mut self, bytes: &[u8], until: Until) -> Result<()> {
+        let place = self.wait_for_place(bytes.len(), until)?;
+        self.put(place, bytes);
+        Ok(())
+    }
+
+    /// Reserves a place for a message of `len` bytes, to be written in place and then
+    /// [committed](Slot::commit). It waits while the ring is full.
+    ///
+    /// Nothing is copied. The bytes are what the ring held before. Dropping the slot sends nothing.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    ///
+    /// # Examples
+    /// ```
+    /// # fn main() -> Result<(), ipc_shm::Error> {
+    /// let (mut sender, mut receiver) = ipc_shm::ring::pair()?;
+    /// let mut slot = sender.reserve(3)?;
+    /// slot.copy_from_slice(b"abc");
+    /// slot.commit();
+    /// assert_eq!(&*receiver.peek()?, b"abc");
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[inline]
+    pub fn reserve(&mut self, len: usize) -> Result<Slot<'_>> {
+        self.reserve_until(len, Until::FOREVER)
+    }
+
+    /// As [`reserve`](Self::reserve), if there is room now.
+    ///
+    /// # Errors
+    /// `WouldBlock`: there is none. As [`send`](Self::send).
+    #[inline]
+    pub fn try_reserve(&mut self, len: usize) -> Result<Slot<'_>> {
+        self.reserve_until(len, Until::No)
+    }
+
+    /// As [`reserve`](Self::reserve), waiting at most so long.
+    ///
+    /// # Errors
+    /// `TimedOut`: the ring stayed full. As [`send`](Self::send).
+    pub fn reserve_timeout(&mut self, len: usize, timeout: Duration) -> Result<Slot<'_>> {
+        self.reserve_until(len, Until::timeout(timeout))
+    }
+
+    /// As [`reserve`](Self::reserve), waiting until then.
+    ///
+    /// # Errors
+    /// `TimedOut`: the ring stayed full. As [`send`](Self::send).
+    pub fn reserve_deadline(&mut self, len: usize, deadline: Instant) -> Result<Slot<'_>> {
+        self.reserve_until(len, Until::deadline(deadline))
+    }
+
+    #[inline]
+    fn reserve_until(&mut self, len: usize, until: Until) -> Result<Slot<'_>> {
+        let place = match self.place_now(len) {
+            Some(place) => place,
+            None => self.wait_for_place(len, until)?,
+        };
+        Ok(Slot::new(self, place))
+    }
+
+    /// Sends several messages, waking the receiver once. It waits whenever the ring is full.
+    ///
+    /// What fits the ring together becomes visible together.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send), with the number of messages that were sent.
+    pub fn send_many(&mut self, messages: &[impl AsRef<[u8]>]) -> Result<(), Rejected<usize>> {
+        let mut sent = 0;
+        while sent < messages.len() {
+            let first = messages[sent].as_ref();
+            let place = self.wait_for_place(first.len(), Until::FOREVER);
+            let place = place.map_err(|error| Rejected { value: sent, error })?;
+            sent += self.batch(place, &messages[sent..]);
+        }
+        Ok(())
+    }
+
+    /// As [`send_many`](Self::send_many), as many as there is room for now: how many.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send), for the first of them.
+    pub fn try_send_many(&mut self, messages: &[impl AsRef<[u8]>]) -> Result<usize> {
+        let Some(first) = messages.first() else { return Ok(0) };
+        let place = self.wait_for_place(first.as_ref().len(), Until::No)?;
+        Ok(self.batch(place, messages))
+    }
+
+    /// Sends as many as there is room for; the first one goes to `place`.
+    fn batch(&mut self, place: Place, messages: &[impl AsRef<[u8]>]) -> usize {
+        let memory = &self.end.memory;
+        memory.write(place, messages[0].as_ref());
+        self.tx.prepare(memory, place);
+        let mut sent = 1;
+        for bytes in messages[1..].iter().map(AsRef::as_ref) {
+            if bytes.len() > memory.capacity() {
+                break;
+            }
+            let place = match self.tx.place(bytes.len()) {
+                None => self.tx.find_place_exactly(memory, bytes.len()).unwrap_or_default(),
+                place => place,
+            };
+            let Some(place) = place else { break };
+            memory.write(place, bytes);
+            self.tx.commit(memory, place);
+            sent += 1;
+        }
+        // Last: the receiver sees none of them before.
+        Tx::publish(memory, place);
+        self.end.ring_receiver();
+        sent
+    }
+
+    /// A place for a message, if nothing happened that must be looked at first.
+    #[inline]
+    fn place_now(&self, len: usize) -> Option<Place> {
+        if self.end.is_quiet() && len <= self.end.memory.capacity() {
+            self.tx.place(len)
+        } else {
+            None
+        }
+    }
+
+    #[cold]
+    fn wait_for_place(&mut self, len: usize, until: Until) -> Result<Place> {
+        if len > self.capacity() {
+            return Err(Error::MessageTooLong { real: len, limit: self.capacity() });
+        }
+        self.end.look()?;
+        // A streaming receiver tells in its own time.
+        for _ in 0..if until == Until::No { 1 } else { self.end.polls() } {
+            let place = self.tx.find_place(&self.end.memory, len);
+            if let Some(place) = place.map_err(|corrupt| self.end.corrupt(corrupt))? {
+                return Ok(place);
+            }
+            std::hint::spin_loop();
+        }
+        loop {
+            let place = self.tx.find_place_exactly(&self.end.memory, len);
+            if let Some(place) = place.map_err(|corrupt| self.end.corrupt(corrupt))? {
+                return Ok(place);
+            }
+            // A pad that was just written is news to the receiver, too.
+            self.end.ring_receiver();
+            let needed = self.tx.needs(&self.end.memory, len);
+            self.end.wait(until, |memory| Tx::has_room_now(memory, needed))?;
+        }
+    }
+
+    /// Writes and publishes a message. The line of its header comes last, all at once: the receiver looks at
+    /// it all the time, and takes it away between two stores.
+    #[inline]
+    fn put(&mut self, place: Place, bytes: &[u8]) {
+        self.tx.prepare(&self.end.memory, place);
+        self.end.memory.write(place, bytes);
+        self.publish(place);
+    }
+
+    /// Publishes the message that was written in place.
+    #[inline]
+    pub(super) fn commit(&mut self, place: Place) {
+        self.tx.prepare(&self.end.memory, place);
+        self.publish(place);
+    }
+
+    #[inline]
+    fn publish(&mut self, place: Place) {
+        Tx::publish(&self.end.memory, place);
+        self.end.ring_receiver();
+        // A line of the next message, or the one after its header: it was the receiver's a lap ago.
+        if place.len <= PACKED {
+            self.end.memory.expect_write(place.end + LINE);
+        }
+    }
+
+    pub(super) fn memory(&self) -> &Memory {
+        &self.end.memory
+    }
+
+    /// The longest message, in bytes. So much fits at least, too.
+    #[must_use]
+    pub fn capacity(&self) -> usize {
+        self.end.memory.capacity()
+    }
+
+    /// How many messages wait to be received.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        Rx::find(&self.end.memory).map_or(0, |rx| rx.count(&self.end.memory, usize::MAX))
+    }
+
+    /// Whether everything was received.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.tx.pending(&self.end.memory) == 0
+    }
+
+    /// Whether the receiver died or closed its end. Before there is a receiver it is false.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.end.is_gone()
+    }
+
+    /// Something that ends the current or the next wait of this end.
+    #[must_use]
+    pub fn canceller(&self) -> Canceller {
+        Canceller(self.end.cancel.clone())
+    }
+}

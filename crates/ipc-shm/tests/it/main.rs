@@ -1,0 +1,1 @@
+//! What ipc-shm promises, one file a behaviour.
