@@ -5,6 +5,7 @@
 //! memory that both map there are two. Each case measures a mechanism beside that, in turn.
 
 mod mapped;
+mod ring;
 
 use std::fs::{self, File};
 use std::io;
@@ -29,12 +30,17 @@ const MESSAGE: usize = 8 << 10;
 fn main() -> ExitCode {
     bench::main("ipc", |bench| {
         for placement in [Placement::OneCore, Placement::Block] {
-            case(bench, placement, "pipe", "ipc-pipe", CHUNK, pipe);
-            case(bench, placement, "FIFO", "ipc-fifo", CHUNK, fifo);
-            case(bench, placement, "POSIX queue", "ipc-mq", MESSAGE, posix_queue);
-            case(bench, placement, "System V queue", "ipc-mq", MESSAGE, sysv_queue);
-            case(bench, placement, "Unix stream", "ipc-sock", CHUNK, stream);
-            case(bench, placement, "Unix packets", "ipc-sock", CHUNK, packets);
+            case(bench, placement, "ring", "ipc-shm", ring::pair);
+            case(bench, placement, "pipe", "ipc-pipe", || four_copies(CHUNK, pipe()?));
+            case(bench, placement, "FIFO", "ipc-fifo", || four_copies(CHUNK, fifo()?));
+            case(bench, placement, "POSIX queue", "ipc-mq", || {
+                four_copies(MESSAGE, posix_queue()?)
+            });
+            case(bench, placement, "System V queue", "ipc-mq", || {
+                four_copies(MESSAGE, sysv_queue()?)
+            });
+            case(bench, placement, "Unix stream", "ipc-sock", || four_copies(CHUNK, stream()?));
+            case(bench, placement, "Unix packets", "ipc-sock", || four_copies(CHUNK, packets()?));
         }
     })
 }
@@ -44,15 +50,14 @@ fn case(
     placement: Placement,
     mechanism: &str,
     krate: &str,
-    chunk: usize,
-    ends: fn() -> io::Result<Ends>,
+    pair: fn() -> io::Result<Pair>,
 ) {
     let name = format!("file through {mechanism} 1 MiB {}", placement.name());
     bench.case(
         Case::new(THROUGH, name, placement)
             .size(FILE)
             .floor("mapped memory, two copies", mapped::pair)
-            .ours(krate, move || four_copies(chunk, ends()?)),
+            .ours(krate, pair),
     );
 }
 

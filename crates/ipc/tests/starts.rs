@@ -87,6 +87,25 @@ fn semaphore() -> Ended {
 }
 
 #[test]
+fn shared_memory() -> Ended {
+    let name = scratch::name("starts-ring");
+    let name = name.as_str();
+    // start: shared-memory
+    // name: what both sides know, like "/jobs".
+    let mut receiver = ipc_shm::ring::Receiver::create(name)?;
+
+    // The other process opens the other end. Bytes go through memory: no system call a message.
+    let mut sender = ipc_shm::ring::Sender::open(name)?;
+    sender.send(b"hello")?;
+
+    let message = receiver.recv_timeout(Duration::from_secs(1))?;
+    assert_eq!(message, b"hello");
+    ipc_shm::ring::Sender::unlink(name)?;
+    // end
+    Ok(())
+}
+
+#[test]
 fn posix_queue() -> Ended {
     let name = scratch::name("starts-posix");
     let name = name.as_str();
