@@ -10,6 +10,7 @@ mod more;
 mod net;
 mod opening;
 mod raw;
+mod tcp;
 
 use std::process::ExitCode;
 
@@ -41,6 +42,7 @@ fn main() -> ExitCode {
         opening::cases(bench);
         more::cases(bench);
         net::cases(bench);
+        tcp::cases(bench);
         death::cases(bench);
     })
 }
