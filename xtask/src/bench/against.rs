@@ -2,12 +2,20 @@
 //!
 //! Absolute figures of two runs differ because the machine does. So what is compared is the ratio of
 //! ours to the subject that was measured in turn with it: the raw system calls, or the floor where a
-//! case has no raw subject. A change counts only if the quartiles of the two ratios do not overlap and
-//! it is larger than what the floor itself scattered in both runs.
+//! case has no raw subject. A change counts only if it is larger than what the floor itself scattered in
+//! both runs, and than one and a half times what the pairs did.
 
 use super::protocol::Ratio;
 use super::saved::Run;
 use super::schema::Row;
+use super::table::EQUAL_NS;
+
+/// No change below this can be told from chance, however calm both runs were: memory lies elsewhere in
+/// each.
+const LEAST: f64 = 0.03;
+
+/// So many widths between the quartiles of the pairs.
+const PAIRS: f64 = 1.5;
 
 /// What became of one of our figures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,9 +104,13 @@ fn compare_row(row: &Row, now: &Run, before: &Run) -> Compared {
 
 fn judge(is: &Ratio, was: &Ratio) -> Change {
     let factor = is.ratio / was.ratio;
-    let apart = is.low > was.high || is.high < was.low;
-    // Two runs, two floors: their scatters add up.
-    if !apart || (factor - 1.0).abs() <= is.spread + was.spread {
+    // Two runs, so both kinds of scatter add up.
+    let width = |ratio: &Ratio| (ratio.high - ratio.low) / ratio.ratio;
+    let noise = [LEAST, is.spread + was.spread, PAIRS * (width(is) + width(was))];
+    let noise = noise.into_iter().fold(0.0, f64::max);
+    let deltas = is.delta_ns.zip(was.delta_ns).map(|(is, was)| (is - was).abs());
+    let tiny = is.lower_is_better && deltas.is_some_and(|delta| delta <= EQUAL_NS);
+    if tiny || (factor - 1.0).abs() <= noise {
         return Change::NotDecided;
     }
     if (factor < 1.0) == is.lower_is_better { Change::Better } else { Change::Worse }
@@ -123,21 +135,30 @@ mod tests {
 
     #[test]
     fn only_what_is_beyond_both_kinds_of_noise_is_a_change() {
-        let before = with(1.0, 0.01, 0.02);
+        let before = with(1.0, 0.005, 0.02);
         for (now, change) in [
             (with(1.2, 0.01, 0.02), Change::Worse),
             (with(0.8, 0.01, 0.02), Change::Better),
-            // The quartiles overlap.
-            (with(1.2, 0.25, 0.02), Change::NotDecided),
+            // The pairs scattered nearly as much.
+            (with(1.2, 0.08, 0.02), Change::NotDecided),
             // The floor scattered more than that.
             (with(1.2, 0.01, 0.3), Change::NotDecided),
-            (with(1.0, 0.01, 0.02), Change::NotDecided),
+            (with(1.02, 0.0, 0.0), Change::NotDecided),
         ] {
             let compared = compare(&now, &before);
             assert_eq!(compared.len(), 1);
             assert_eq!(compared[0].change, change, "{compared:?}");
             assert_eq!(compared[0].by, "raw pipe");
         }
+    }
+
+    #[test]
+    fn a_few_nanoseconds_are_no_change() {
+        let before = with(1.0, 0.0, 0.0);
+        let mut now = with(1.5, 0.0, 0.0);
+        assert_eq!(compare(&now, &before)[0].change, Change::Worse);
+        now.ratios[0].delta_ns = before.ratios[0].delta_ns.map(|delta| delta + 4.0);
+        assert_eq!(compare(&now, &before)[0].change, Change::NotDecided);
     }
 
     #[test]

@@ -197,7 +197,7 @@ pub(crate) mod tests {
             "kind": "ratio", "case": case, "role": "raw", "against": "raw pipe", "ours": "ipc-pipe",
             "ratio": ratio, "low": ratio - half_width, "high": ratio + half_width, "pairs": 11,
             "better": "lower", "spread": spread, "decided": (ratio - 1.0).abs() > spread,
-            "delta_ns": 10.0,
+            "delta_ns": (ratio - 1.0) * 1000.0,
         })
         .to_string()
     }

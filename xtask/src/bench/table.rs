@@ -10,7 +10,7 @@ use crate::step;
 
 /// Differences that nobody can use: 2 % of a call, or 5 ns.
 const EQUAL_RATIO: f64 = 0.02;
-const EQUAL_NS: f64 = 5.0;
+pub(super) const EQUAL_NS: f64 = 5.0;
 
 /// Below this size a rate is told in messages, from here on in bytes.
 const BYTES_FROM: f64 = 4096.0;

@@ -118,7 +118,7 @@ pub(crate) fn changes(run: &Run, before: &Run) -> Table {
     });
     let mut text = format!(
         "Now against {} ({}). The factor is of the ratios to the subject named beside it, which was \
-         measured in turn with ours in both runs; a change counts if it is larger than the spread of \
+         measured in turn with ours in both runs; a change counts if it is larger than the scatter of \
          the pairs and of the floor in both.",
         before.date, before.commit
     );
