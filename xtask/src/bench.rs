@@ -24,7 +24,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-pub(crate) use against::{compare, doubts};
+pub(crate) use against::{Change, compare, doubts};
 pub(crate) use protocol::Ratio;
 pub(crate) use record::FOLDER as RECORDS;
 pub(crate) use schema::Row;

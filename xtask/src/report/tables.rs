@@ -3,7 +3,7 @@
 use super::cells::{Cell, RANKS_NOTHING, Table};
 use super::group::{Group, bytes, groups};
 use crate::bench::saved::Run;
-use crate::bench::{Ratio, Row, compare, doubts, units, verdict};
+use crate::bench::{Change, Ratio, Row, compare, doubts, units, verdict};
 
 /// From this size on a rate is told in bytes.
 const BYTES_FROM: u64 = 4096;
@@ -102,7 +102,14 @@ fn marked(verdict: &str) -> String {
 
 /// What changed since another run.
 pub(crate) fn changes(run: &Run, before: &Run) -> Table {
-    let rows = compare(run, before).into_iter().map(|one| {
+    let mut compared = compare(run, before);
+    // What changed first.
+    compared.sort_by_key(|one| match one.change {
+        Change::Better | Change::Worse => 0,
+        Change::New => 1,
+        Change::NotDecided => 2,
+    });
+    let rows = compared.into_iter().map(|one| {
         let find = |(_, row): &(usize, &Row)| {
             row.text("case") == one.case && row.text("subject") == one.subject
         };
