@@ -156,8 +156,10 @@ fn by_size(run: &Run, scenario: &str, placement: &str, field: &str) -> Vec<Serie
         }
         match row.text("role") {
             "floor" if row.text("crate") == "ipc-devkit" => floor.push((size, value)),
-            "ours" => add(&mut found, Entry::new(index, row).series, (size, value)),
-            "peer" if row.text("crate") == "ipc-versus" => {
+            "ours" if !group::is_versus(row) => {
+                add(&mut found, Entry::new(index, row).series, (size, value))
+            }
+            "peer" if group::is_versus(row) => {
                 add(&mut found, Entry::new(index, row).series, (size, value));
             }
             _ => {}

@@ -5,8 +5,8 @@
 use crate::bench::Row;
 use crate::bench::saved::Run;
 
-/// The word of the rivals' workspace in their rows.
-const VERSUS: &str = "ipc-versus";
+/// How the cases of the rivals' workspace begin. Their crate is the one of ours that is compared.
+const VERSUS: &str = "versus ";
 
 /// The words of a case's name that its row tells in other fields.
 const TOLD: [&str; 10] = [
@@ -101,10 +101,15 @@ fn takes_part(row: &Row) -> bool {
         "peer" => {
             let subject = row.text("subject");
             let variant = ["plain", "raw", "ipc-"].iter().any(|start| subject.starts_with(start));
-            row.text("crate") == VERSUS || !variant
+            is_versus(row) || !variant
         }
         _ => false,
     }
+}
+
+/// True for a row that was measured beside rivals.
+pub(crate) fn is_versus(row: &Row) -> bool {
+    row.text("case").starts_with(VERSUS)
 }
 
 /// The number of bytes of a message.
@@ -124,7 +129,7 @@ pub(crate) fn bytes(size: u64) -> String {
 /// What a row measures, in the words of its case that nothing else tells.
 pub(crate) fn series(row: &Row) -> String {
     let (role, subject) = (row.text("role"), row.text("subject"));
-    if row.text("crate") == VERSUS {
+    if is_versus(row) {
         return if role == "ours" {
             format!("{subject} (beside rivals)")
         } else {
@@ -177,8 +182,8 @@ mod tests {
             ("ipc-sem", "semaphore hand-over busy", "Semaphore", "ours", 0, "semaphore"),
             ("ipc-pipe", "file to file 16 KiB", "ipc-pipe copy", "ours", 16384, "file to file"),
             ("ipc-sock", "stream one-way 64 B busy", "std", "peer", 64, "stream: std"),
-            ("ipc-versus", "x 64 B", "iceoryx2 0.10", "peer", 64, "iceoryx2 0.10"),
-            ("ipc-versus", "x 64 B", "ipc-shm", "ours", 64, "ipc-shm (beside rivals)"),
+            ("ipc-shm", "versus x 64 B", "iceoryx2 0.10", "peer", 64, "iceoryx2 0.10"),
+            ("ipc-shm", "versus x 64 B", "ipc-shm", "ours", 64, "ipc-shm (beside rivals)"),
         ] {
             let rows = run(&[row(krate, case, subject, role, size, 1.0)]).rows;
             assert_eq!(series(&rows[0]), name);
@@ -198,7 +203,7 @@ mod tests {
             row("ipc-sock", "stream round-trip 64 B busy", "ipc-sock", "ours", 64, 800.0),
             row("ipc-pipe", "pipe round-trip 64 B busy", "line", "floor", 64, 1.0),
             row("ipc-sock", "stream round-trip 64 B busy", "line", "floor", 64, 1.0),
-            row("ipc-versus", "a round trip", "rival 1", "peer", 64, 850.0),
+            row("ipc-shm", "versus ring", "rival 1", "peer", 64, 850.0),
             row("ipc-pipe", "pipe round-trip 4 KiB busy", "ipc-pipe", "ours", 4096, 900.0),
         ]);
         let groups = groups(&run);
