@@ -64,6 +64,7 @@ mod report;
 mod run;
 mod running;
 mod shm;
+mod start_line;
 mod stats;
 pub mod stream;
 mod worker;

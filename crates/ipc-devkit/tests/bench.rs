@@ -33,6 +33,7 @@ fn main() -> ExitCode {
     reports_a_wrong_byte();
     reports_a_dead_half();
     leaves_out_what_is_unsupported();
+    runs_two_threads_in_one_process();
     leaves_no_process_when_it_is_killed();
     ExitCode::SUCCESS
 }
@@ -48,7 +49,7 @@ fn plan(bench: &mut Bench, behaviour: &str) {
                 .peer("peer", move || misbehaving(&behaviour)),
         );
         let case = Case::one_way(format!("one-way 4 KiB {}", placement.name()), 4096, placement);
-        bench.case(case.floor_one_way());
+        bench.case(case.of("another-crate").floor_one_way());
     }
     let case = Case::alone(bench::Scenario::SYSTEM_CALL, "empty system call");
     bench.case(case.floor("getppid", bench::floor::empty_system_call));
@@ -62,30 +63,31 @@ fn misbehaving(behaviour: &str) -> std::io::Result<Pair> {
     let behaviour = behaviour.to_owned();
     let (mut near, mut far) = UnixStream::pair()?;
     let (mut question, mut answer) = (Buffer::new(64), Buffer::new(64));
-    Ok(Pair::two(
-        move |turns: Turns| {
-            for number in turns.sequence() {
-                turns.fill(&mut question, number);
-                near.write_all(&question)?;
-                near.read_exact(&mut question)?;
-                turns.check(&question, number)?;
+    let threads = behaviour.starts_with("threads");
+    let ask = move |turns: Turns| {
+        for number in turns.sequence() {
+            turns.fill(&mut question, number);
+            near.write_all(&question)?;
+            near.read_exact(&mut question)?;
+            turns.check(&question, number)?;
+        }
+        Ok(())
+    };
+    let respond = move |turns: Turns| {
+        for number in turns.sequence() {
+            far.read_exact(&mut answer)?;
+            turns.check(&answer, number)?;
+            match behaviour.as_str() {
+                "wrong" | "threads wrong" if number == 300 => answer[63] ^= 1,
+                "dies" if number == 300 => std::process::abort(),
+                "threads panic" if number == 300 => panic!("as the test asks"),
+                _ => {}
             }
-            Ok(())
-        },
-        move |turns: Turns| {
-            for number in turns.sequence() {
-                far.read_exact(&mut answer)?;
-                turns.check(&answer, number)?;
-                match behaviour.as_str() {
-                    "wrong" if number == 300 => answer[63] ^= 1,
-                    "dies" if number == 300 => std::process::abort(),
-                    _ => {}
-                }
-                far.write_all(&answer)?;
-            }
-            Ok(())
-        },
-    ))
+            far.write_all(&answer)?;
+        }
+        Ok(())
+    };
+    Ok(if threads { Pair::threads(ask, respond) } else { Pair::two(ask, respond) })
 }
 
 fn command(behaviour: &str, options: &[&str]) -> Command {
@@ -178,6 +180,25 @@ fn leaves_out_what_is_unsupported() {
     assert!(
         of_kind(&lines, "note").iter().any(|note| note["text"].as_str().unwrap().contains("peer"))
     );
+}
+
+fn runs_two_threads_in_one_process() {
+    let options = [&SHORT[..], &["--filter", "4 KiB one-core"]].concat();
+    let (_, lines, _) = run("threads", &options);
+    assert!(of_kind(&lines, "row").iter().all(|row| row["crate"] == "another-crate"));
+    let options = [&SHORT[..], &["--filter", "exchange 64 B one-core"]].concat();
+    let (code, lines, errors) = run("threads", &options);
+    assert_eq!(code, Some(0), "{errors}");
+    assert_eq!(of_kind(&lines, "row").len(), 3);
+    // The processor time of a thread, not twice that of the process: on one processor it fits in.
+    let peer = &of_kind(&lines, "row")[2];
+    let (cpu, rate) = (peer["cpu_ns_per_msg"].as_f64(), peer["msgs_per_s"].as_f64());
+    assert!(cpu.unwrap() * rate.unwrap() < 1.5e9, "{peer}");
+
+    let (code, _, errors) = run("threads wrong", &options);
+    assert!(code == Some(1) && errors.contains("peer, measured half: message 300"), "{errors}");
+    let (code, _, errors) = run("threads panic", &options);
+    assert!(code == Some(1) && errors.contains("exchange 64 B one-core: peer, "), "{errors}");
 }
 
 fn leaves_no_process_when_it_is_killed() {

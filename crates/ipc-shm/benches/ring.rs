@@ -19,6 +19,18 @@ pub(super) fn cases(bench: &mut Bench) {
             );
         }
     }
+    for wait in [Wait::Spin, Wait::Block] {
+        bench.case(
+            Case::round_trip(name("typed round-trip", 64, wait, "busy"), 64, Placement::Busy)
+                .floor_exchange()
+                .ours("ring of [u8; 64]", move || Ok(typed_round_trip(wait))),
+        );
+    }
+    bench.case(
+        Case::one_way("shm ring typed one-way 64 B busy", 64, Placement::Busy)
+            .floor_one_way()
+            .ours("ring of [u8; 64]", || Ok(typed_one_way())),
+    );
     for placement in [Placement::OneCore, Placement::Block] {
         let case = name("round-trip", 64, Wait::Block, placement.name());
         bench.case(
@@ -64,7 +76,7 @@ impl Named {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let name = format!("ipc-t-{}-{number}-ring", std::process::id());
-        let capacity = (128 << 10).max(size * 5);
+        let capacity = (128 << 10).max(4 * (size + 256));
         Rc::new(Self { name, options: Options::new().capacity(capacity).wait(wait) })
     }
 
@@ -129,6 +141,81 @@ fn one_way(size: usize, wait: Wait) -> Pair {
             for number in turns.sequence() {
                 turns.fill(&mut sent, number);
                 sender.send(&sent)?;
+            }
+            Ok(())
+        },
+    )
+}
+
+/// A message of a ring of values, as the bench fills and checks it.
+type Value = [u8; 64];
+
+#[inline]
+fn value(bytes: &[u8]) -> Value {
+    bytes.try_into().unwrap_or([0; 64])
+}
+
+fn typed_round_trip(wait: Wait) -> Pair {
+    use ipc_shm::ring::typed::{Receiver, Sender};
+    let (there, back) = (Named::new(64, wait), Named::new(64, wait));
+    let (there_too, back_too) = (Rc::clone(&there), Rc::clone(&back));
+    let options = ipc_shm::ring::of::<Value>().wait(wait);
+    let options_too = options.clone();
+    let mut near: Option<(Sender<Value>, Receiver<Value>)> = None;
+    let mut far: Option<(Receiver<Value>, Sender<Value>)> = None;
+    let (mut question, mut answer) = (Buffer::new(64), Buffer::new(64));
+    Pair::two(
+        move |turns: Turns| {
+            let (send, recv) = ends(&mut near, || {
+                Ok((options.open_or_create(&there.name)?, options.open_or_create(&back.name)?))
+            })?;
+            for number in turns.sequence() {
+                turns.fill(&mut question, number);
+                send.send(value(&question)).map_err(|rejected| rejected.error)?;
+                question.copy_from_slice(&recv.recv()?);
+                turns.check(&question, number)?;
+            }
+            Ok(())
+        },
+        move |turns: Turns| {
+            let (recv, send) = ends(&mut far, || {
+                let there = options_too.open_or_create(&there_too.name)?;
+                Ok((there, options_too.open_or_create(&back_too.name)?))
+            })?;
+            for number in turns.sequence() {
+                answer.copy_from_slice(&recv.recv()?);
+                turns.check(&answer, number)?;
+                send.send(value(&answer)).map_err(|rejected| rejected.error)?;
+            }
+            Ok(())
+        },
+    )
+}
+
+fn typed_one_way() -> Pair {
+    let ring = Named::new(64, Wait::Block);
+    let ring_too = Rc::clone(&ring);
+    let options = ipc_shm::ring::of::<Value>();
+    let options_too = options.clone();
+    let mut near = None;
+    let mut far = None;
+    let (mut received, mut sent) = (Buffer::new(64), Buffer::new(64));
+    Pair::two(
+        move |turns: Turns| {
+            let receiver: &mut ipc_shm::ring::typed::Receiver<Value> =
+                ends(&mut near, || Ok(options.open_or_create(&ring.name)?))?;
+            for number in turns.sequence() {
+                received.copy_from_slice(&receiver.recv()?);
+                turns.check(&received, number)?;
+            }
+            Ok(())
+        },
+        move |turns: Turns| {
+            let sender: &mut ipc_shm::ring::typed::Sender<Value> =
+                ends(&mut far, || Ok(options_too.open_or_create(&ring_too.name)?))?;
+            for number in turns.sequence() {
+                turns.fill(&mut sent, number);
+                sender.send(value(&sent)).map_err(|rejected| rejected.error)?;
             }
             Ok(())
         },

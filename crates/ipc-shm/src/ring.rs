@@ -32,6 +32,11 @@ mod role;
 mod sender;
 #[cfg(not(loom))]
 mod slot;
+mod slots;
+#[cfg(not(loom))]
+mod stream;
+#[cfg(not(loom))]
+pub mod typed;
 
 #[cfg(not(loom))]
 pub use self::{
@@ -51,4 +56,28 @@ pub use crate::wait::Wait;
 #[cfg(not(loom))]
 pub fn pair() -> crate::Result<(Sender, Receiver)> {
     Options::new().pair()
+}
+
+/// A ring of values of one type: [`typed::Sender`] and [`typed::Receiver`] are its ends. They are faster than
+/// [`Sender`] and [`Receiver`] for short messages of one size.
+///
+/// ```
+/// # fn main() -> Result<(), ipc_shm::Error> {
+/// use ipc_shm::ring;
+/// ipc_shm::shm_safe! {
+///     #[derive(Clone, Copy, Debug, PartialEq)]
+///     pub struct Tick { pub instrument: u64, pub price: f64 }
+/// }
+/// # let name = format!("ipc-shm-doc-of-{}", std::process::id());
+/// let mut sender: ring::typed::Sender<Tick> = ring::of().capacity(256).create(&name)?;
+/// let mut receiver: ring::typed::Receiver<Tick> = ring::of().open(&name)?;
+/// sender.send(Tick { instrument: 7, price: 9.5 }).map_err(|rejected| rejected.error)?;
+/// assert_eq!(receiver.recv()?.price, 9.5);
+/// # ring::Sender::unlink(&name)
+/// # }
+/// ```
+#[cfg(not(loom))]
+#[must_use]
+pub fn of<T: ipc_core::safe::ShmSafe>() -> typed::Options<T> {
+    typed::Options::new()
 }

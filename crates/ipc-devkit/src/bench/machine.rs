@@ -13,9 +13,9 @@ pub(super) fn now() -> u64 {
     nanos(ClockId::Monotonic)
 }
 
-/// Nanoseconds of processor time that this process has used.
-pub(super) fn cpu_time() -> u64 {
-    nanos(ClockId::ProcessCPUTime)
+/// Nanoseconds of processor time that a half has used: its process, or its thread if it shares one.
+pub(super) fn cpu_time(thread: bool) -> u64 {
+    nanos(if thread { ClockId::ThreadCPUTime } else { ClockId::ProcessCPUTime })
 }
 
 #[inline]
@@ -32,7 +32,7 @@ pub(super) fn allowed_cpus() -> Vec<usize> {
     (0..CpuSet::MAX_CPU).filter(|cpu| set.is_set(*cpu)).collect()
 }
 
-/// Binds this process to one processor.
+/// Binds the calling thread to one processor.
 pub(super) fn pin(cpu: usize) -> io::Result<()> {
     let mut set = CpuSet::new();
     set.set(cpu);

@@ -106,6 +106,18 @@ impl Role {
 /// One half of a subject: does the turns it is asked for, again and again.
 pub(super) type Half = Box<dyn FnMut(Turns) -> io::Result<()>>;
 
+/// A half that may run on a thread other than the one that made it.
+pub(super) type SendHalf = Box<dyn FnMut(Turns) -> io::Result<()> + Send>;
+
+/// Who keeps the measured half company.
+pub(super) enum Company {
+    Nobody,
+    /// A process of its own.
+    Process(Half),
+    /// A thread beside the measured half, in one process.
+    Thread(SendHalf),
+}
+
 /// The halves of a subject, set up before the processes are forked.
 ///
 /// Each half is moved into a process of its own, and the other half is dropped there, so the end of one
@@ -113,7 +125,7 @@ pub(super) type Half = Box<dyn FnMut(Turns) -> io::Result<()>>;
 /// owner) is opened by the half on its first turn, which is never timed.
 pub struct Pair {
     pub(super) measured: Half,
-    pub(super) peer: Option<Half>,
+    pub(super) company: Company,
 }
 
 impl Pair {
@@ -122,18 +134,30 @@ impl Pair {
         measured: impl FnMut(Turns) -> io::Result<()> + 'static,
         peer: impl FnMut(Turns) -> io::Result<()> + 'static,
     ) -> Self {
-        Self { measured: Box::new(measured), peer: Some(Box::new(peer)) }
+        Self { measured: Box::new(measured), company: Company::Process(Box::new(peer)) }
+    }
+
+    /// Two halves in one process, a thread each: for what cannot leave a process.
+    ///
+    /// Both are pinned and timed like processes. Such a subject has what processes have not (one address
+    /// space, one allocator), so its name should say that it is one: ours end in a dagger, `†`.
+    pub fn threads(
+        measured: impl FnMut(Turns) -> io::Result<()> + 'static,
+        peer: impl FnMut(Turns) -> io::Result<()> + Send + 'static,
+    ) -> Self {
+        Self { measured: Box::new(measured), company: Company::Thread(Box::new(peer)) }
     }
 
     /// One half, for what a process does by itself.
     pub fn alone(measured: impl FnMut(Turns) -> io::Result<()> + 'static) -> Self {
-        Self { measured: Box::new(measured), peer: None }
+        Self { measured: Box::new(measured), company: Company::Nobody }
     }
 }
 
 impl fmt::Debug for Pair {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Pair").field("alone", &self.peer.is_none()).finish_non_exhaustive()
+        let alone = matches!(self.company, Company::Nobody);
+        f.debug_struct("Pair").field("alone", &alone).finish_non_exhaustive()
     }
 }
 
@@ -151,6 +175,7 @@ pub struct Case {
     pub(super) placement: Placement,
     pub(super) wait: &'static str,
     pub(super) size: Option<usize>,
+    pub(super) krate: Option<String>,
     pub(super) subjects: Vec<Subject>,
 }
 
@@ -158,7 +183,8 @@ impl Case {
     /// A case between two processes.
     pub fn new(scenario: Scenario, name: impl Into<String>, placement: Placement) -> Self {
         let wait = if placement == Placement::Busy { "spin" } else { "block" };
-        Self { name: name.into(), scenario, placement, wait, size: None, subjects: Vec::new() }
+        let (name, subjects) = (name.into(), Vec::new());
+        Self { name, scenario, placement, wait, size: None, krate: None, subjects }
     }
 
     /// A case inside one process, which waits for nobody.
@@ -180,6 +206,13 @@ impl Case {
     #[must_use]
     pub fn size(mut self, size: usize) -> Self {
         self.size = Some(size);
+        self
+    }
+
+    /// The crate that the rows of this case belong to, if it is not the one that `main` was told.
+    #[must_use]
+    pub fn of(mut self, krate: impl Into<String>) -> Self {
+        self.krate = Some(krate.into());
         self
     }
 

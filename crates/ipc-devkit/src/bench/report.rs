@@ -17,7 +17,7 @@ pub(super) fn print(case: &Case, subjects: &mut [Running], settings: &Settings) 
             median(subject.blocks.iter().map(|(count, block)| block.cpu_ns as f64 / *count as f64));
         let row = Row {
             case: &case.name,
-            krate: &settings.krate,
+            krate: case.krate.as_deref().unwrap_or(&settings.krate),
             scenario: case.scenario.name,
             subject: &subject.name,
             role: subject.role.name(),

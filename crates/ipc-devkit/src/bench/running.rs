@@ -1,14 +1,15 @@
 //! One subject while it is measured: its processes, its block length, and the blocks so far.
 
 use std::io;
-use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use super::model::{Better, Placement, Role, Subject};
+use super::model::{Better, Company, Placement, Role, Subject};
 use super::run::Settings;
-use super::worker::{Answer, Block, Mode, Order, Samples, Side, StartLine, Worker};
+use super::start_line::StartLine;
+use super::worker::{Answer, Block, Mode, Order, Post, Samples, Side, Worker};
 
 /// A block that takes longer than this hangs.
 const BLOCK_DEADLINE: Duration = Duration::from_secs(30);
@@ -41,17 +42,30 @@ impl Running {
         settings: &Settings,
     ) -> io::Result<Self> {
         let pair = (subject.set_up)()?;
-        let (mut measured, mut peer) = (Some(pair.measured), pair.peer);
-        let line = Rc::new(StartLine::new()?);
+        let mut measured = Some(pair.measured);
+        let line = Arc::new(StartLine::new()?);
         let first = settings.cpus.first().copied();
         let second =
             if placement == Placement::OneCore { first } else { settings.cpus.get(1).copied() };
-
-        let side = Side::Measured { alone: peer.is_none() };
-        let mut workers = vec![Worker::start(&mut measured, &mut peer, side, first, &line)?];
-        if peer.is_some() {
-            workers.push(Worker::start(&mut peer, &mut measured, Side::Peer, second, &line)?);
-        }
+        let post = |side, cpu| Post { side, cpu, thread: false };
+        let workers = match pair.company {
+            Company::Nobody => {
+                let post = post(Side::Measured { alone: true }, first);
+                vec![Worker::start(&mut measured, &mut None, post, &line)?]
+            }
+            Company::Process(peer) => {
+                let mut peer = Some(peer);
+                let here = post(Side::Measured { alone: false }, first);
+                let there = post(Side::Peer, second);
+                vec![
+                    Worker::start(&mut measured, &mut peer, here, &line)?,
+                    Worker::start(&mut peer, &mut measured, there, &line)?,
+                ]
+            }
+            Company::Thread(peer) => {
+                Worker::start_threads(&mut measured, peer, [first, second], &line)?.into()
+            }
+        };
         Ok(Self {
             name: subject.name.clone(),
             role: subject.role,

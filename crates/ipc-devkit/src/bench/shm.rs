@@ -17,6 +17,13 @@ pub(super) struct Area {
     length: usize,
 }
 
+// SAFETY: threads use an area as processes do: the words only as atomics, and the bytes only by copies
+// that those words order (see the type). No method needs the thread that made it.
+unsafe impl Send for Area {}
+
+// SAFETY: as above; and no method hands out anything but atomics and copies.
+unsafe impl Sync for Area {}
+
 impl Area {
     pub(super) fn new(length: usize) -> io::Result<Self> {
         let access = ProtFlags::READ | ProtFlags::WRITE;

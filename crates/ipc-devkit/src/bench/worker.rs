@@ -3,8 +3,7 @@
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::rc::Rc;
-use std::sync::atomic::Ordering;
+use std::sync::Arc;
 
 use hdrhistogram::Histogram;
 use rustix::event::{PollFd, PollFlags, Timespec};
@@ -12,9 +11,9 @@ use rustix::process::{Pid, Signal, WaitOptions};
 use serde::{Deserialize, Serialize};
 
 use super::machine;
-use super::model::Half;
+use super::model::{Half, SendHalf};
 use super::payload::Turns;
-use super::shm::Area;
+use super::start_line::StartLine;
 use crate::channel::{Channel, Message};
 use crate::sys;
 
@@ -72,53 +71,20 @@ pub(super) enum Side {
     Peer,
 }
 
-/// Where both halves of a subject meet before a block, so that neither's waking up is measured.
-#[derive(Debug)]
-pub(super) struct StartLine(Area);
-
-impl StartLine {
-    /// Set by the measured half to the block it is ready for.
-    const READY: usize = 0;
-    /// Set by the peer to the time when it began that block.
-    const BEGUN: usize = 128;
-
-    pub(super) fn new() -> io::Result<Self> {
-        Ok(Self(Area::new(256)?))
-    }
-
-    /// Meets the other half; the time at which the block began.
-    fn meet(&self, side: Side, block: u64) -> u64 {
-        let (ready, begun) = (self.0.word64(Self::READY), self.0.word64(Self::BEGUN));
-        match side {
-            Side::Measured { alone: true } => machine::now(),
-            Side::Measured { alone: false } => {
-                let before = begun.load(Ordering::Acquire);
-                ready.store(block, Ordering::Release);
-                loop {
-                    let time = begun.load(Ordering::Acquire);
-                    if time != before {
-                        return time;
-                    }
-                    // Both may share one processor.
-                    rustix::thread::sched_yield();
-                }
-            }
-            Side::Peer => {
-                while ready.load(Ordering::Acquire) != block {
-                    rustix::thread::sched_yield();
-                }
-                let time = machine::now();
-                begun.store(time, Ordering::Release);
-                time
-            }
-        }
-    }
+/// What a half is and where it runs.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Post {
+    pub(super) side: Side,
+    pub(super) cpu: Option<usize>,
+    /// Whether it shares its process with the other half.
+    pub(super) thread: bool,
 }
 
-/// A forked process that serves one half. Dropping it ends the process.
+/// A forked process that serves one half, or a second thread of such a process. Dropping it ends both.
 #[derive(Debug)]
 pub(super) struct Worker {
-    pid: Pid,
+    /// Nothing for a thread: it ends with the worker whose process it lives in.
+    pid: Option<Pid>,
     channel: Channel,
 }
 
@@ -129,21 +95,38 @@ impl Worker {
     pub(super) fn start(
         half: &mut Option<Half>,
         other: &mut Option<Half>,
-        side: Side,
-        cpu: Option<usize>,
-        line: &Rc<StartLine>,
+        post: Post,
+        line: &Arc<StartLine>,
     ) -> io::Result<Self> {
         let (ours, theirs) = Channel::pair()?;
         let pid = sys::fork(|| {
             drop(other.take());
             let half = half.take().expect("each half is started once");
-            match catch_unwind(AssertUnwindSafe(|| serve(half, side, cpu, line, &theirs))) {
-                Ok(Ok(())) => 0,
-                // The supervisor is gone, or the panic has been printed.
-                Ok(Err(_)) | Err(_) => 1,
-            }
+            status(half, post, line, &theirs)
         })?;
-        Ok(Self { pid, channel: ours })
+        Ok(Self { pid: Some(pid), channel: ours })
+    }
+
+    /// Forks one process for both halves, and gives the peer a thread in it.
+    pub(super) fn start_threads(
+        measured: &mut Option<Half>,
+        peer: SendHalf,
+        cpus: [Option<usize>; 2],
+        line: &Arc<StartLine>,
+    ) -> io::Result<[Self; 2]> {
+        let (ours, theirs) = Channel::pair()?;
+        let (peers, peers_theirs) = Channel::pair()?;
+        let post = |side, cpu| Post { side, cpu, thread: true };
+        let pid = sys::fork(move || {
+            let half = measured.take().expect("each half is started once");
+            let beside = Arc::clone(line);
+            // Nobody joins it: the end of the process is its end.
+            std::thread::spawn(move || {
+                status(peer, post(Side::Peer, cpus[1]), &beside, &peers_theirs)
+            });
+            status(half, post(Side::Measured { alone: false }, cpus[0]), line, &theirs)
+        })?;
+        Ok([Self { pid: Some(pid), channel: ours }, Self { pid: None, channel: peers }])
     }
 
     pub(super) fn order(&self, order: Order) -> io::Result<()> {
@@ -180,23 +163,28 @@ impl Drop for Worker {
     fn drop(&mut self) {
         // An idle worker sees the end of its orders, drops its half and leaves; one that hangs does not.
         self.channel.finish_sending();
+        let Some(pid) = self.pid else { return };
         let mut events = [PollFd::new(&self.channel, PollFlags::IN)];
         let patience = Timespec { tv_sec: 1, tv_nsec: 0 };
         let _ = rustix::event::poll(&mut events, Some(&patience));
-        let _ = rustix::process::kill_process(self.pid, Signal::KILL);
+        let _ = rustix::process::kill_process(pid, Signal::KILL);
         let options = WaitOptions::empty();
-        let _ = rustix::io::retry_on_intr(|| rustix::process::waitpid(Some(self.pid), options));
+        let _ = rustix::io::retry_on_intr(|| rustix::process::waitpid(Some(pid), options));
+    }
+}
+
+/// Serves until the end; the exit status.
+fn status(half: Half, post: Post, line: &StartLine, channel: &Channel) -> i32 {
+    match catch_unwind(AssertUnwindSafe(|| serve(half, post, line, channel))) {
+        Ok(Ok(())) => 0,
+        // The supervisor is gone, or the panic has been printed.
+        Ok(Err(_)) | Err(_) => 1,
     }
 }
 
 /// The life of a worker: orders in, answers out, until the supervisor closes the channel.
-fn serve(
-    mut half: Half,
-    side: Side,
-    cpu: Option<usize>,
-    line: &StartLine,
-    channel: &Channel,
-) -> io::Result<()> {
+fn serve(mut half: Half, post: Post, line: &StartLine, channel: &Channel) -> io::Result<()> {
+    let Post { side, cpu, thread } = post;
     if let Some(cpu) = cpu {
         machine::pin(cpu)?;
     }
@@ -206,14 +194,14 @@ fn serve(
             Order::Report => Answer::Report(recorder.samples()),
             Order::Run { mode, first, count, batch } => {
                 let start = line.meet(side, first + 1);
-                let cpu = machine::cpu_time();
+                let cpu = machine::cpu_time(thread);
                 let ran = match side {
                     Side::Measured { .. } => {
                         recorder.time(&mut half, mode, first, count, batch, start)
                     }
                     Side::Peer => half(Turns::new(first, count, mode == Mode::Verify)),
                 };
-                let (cpu_ns, wall_ns) = (machine::cpu_time() - cpu, machine::now() - start);
+                let (cpu_ns, wall_ns) = (machine::cpu_time(thread) - cpu, machine::now() - start);
                 match ran {
                     Ok(()) => {
                         let p50_ns = recorder.finish(mode, batch);

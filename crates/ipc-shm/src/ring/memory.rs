@@ -14,12 +14,13 @@ use std::slice;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use ipc_core::life::OwnerId;
+use ipc_core::safe::ShmSafe;
 use ipc_core::segment::Segment;
 use ipc_core::wait::Bell;
 
 use super::copy;
 use super::flow::Words;
-use super::record::{LINE, MOST, Place};
+use super::record::{LINE, Place};
 use super::role::Role;
 
 /// The words of a ring that are not data. Zeroes are a new ring, but for the size.
@@ -75,31 +76,35 @@ unsafe impl Send for Memory {}
 unsafe impl Sync for Memory {}
 
 impl Memory {
-    /// Bytes that a ring of this capacity takes, in a segment or a part of one.
-    pub(crate) const fn bytes(capacity: usize) -> usize {
-        (HEAD + super::record::ring_size(capacity)).next_multiple_of(128)
+    /// Bytes that a ring with `size` bytes of data takes, in a segment or a part of one.
+    pub(crate) const fn bytes(size: usize) -> usize {
+        (HEAD + size).next_multiple_of(128)
     }
 
     /// Writes the sizes of a new ring that begins `offset` bytes into the body of `segment`.
-    pub(crate) fn init(segment: &Segment, offset: usize, capacity: usize) {
+    pub(crate) fn init(segment: &Segment, offset: usize, size: usize, capacity: usize) {
         if let Some(head) = head(segment, offset) {
             // SAFETY: `head` says that it lies in the segment; atomics.
             let head = unsafe { head.as_ref() };
-            head.size.store(super::record::ring_size(capacity) as u64, Ordering::Relaxed);
+            head.size.store(size as u64, Ordering::Relaxed);
             head.capacity.store(capacity as u64, Ordering::Relaxed);
         }
     }
 
-    /// The ring that begins `offset` bytes into the body of `segment`; none if its sizes cannot be.
-    pub(crate) fn new(segment: Segment, offset: usize) -> Option<Self> {
+    /// The ring that begins `offset` bytes into the body of `segment`, whose size follows from its
+    /// capacity by `size_of`; none if that cannot be.
+    pub(crate) fn new(
+        segment: Segment,
+        offset: usize,
+        size_of: impl Fn(usize) -> Option<usize>,
+    ) -> Option<Self> {
         let place = head(&segment, offset)?;
         // SAFETY: `head` says that it lies in the segment; atomics.
         let head = unsafe { place.as_ref() };
         let size = usize::try_from(head.size.load(Ordering::Relaxed)).ok()?;
         let capacity = usize::try_from(head.capacity.load(Ordering::Relaxed)).ok()?;
-        let sound = (1..=MOST).contains(&capacity) && size == super::record::ring_size(capacity);
         let room = segment.body_size().checked_sub(offset)?.checked_sub(HEAD)?;
-        if !sound || size > room {
+        if size_of(capacity) != Some(size) || size % LINE != 0 || size > room {
             return None;
         }
         // SAFETY: the line above: `HEAD` and `size` bytes of the body begin at `offset`.
@@ -183,6 +188,31 @@ impl Memory {
         unsafe {
             slice::from_raw_parts_mut(start, place.len)
         }
+    }
+
+    /// Writes a value `offset` bytes into the data, where only the sender writes now.
+    #[inline]
+    pub(super) fn write_value<T: ShmSafe>(&self, offset: usize, value: T) {
+        let place = self.value_place::<T>(offset);
+        // SAFETY: `value_place` says that it fits; nobody else touches it until it is published.
+        unsafe { place.write(value) };
+    }
+
+    /// Reads a value `offset` bytes into the data, where nobody writes now.
+    #[inline]
+    pub(super) fn read_value<T: ShmSafe>(&self, offset: usize) -> T {
+        let place = self.value_place::<T>(offset);
+        // SAFETY: `value_place` says that it fits; every pattern of bits is a `T`, which has nothing to
+        // drop, so a copy of it is one.
+        unsafe { place.read() }
+    }
+
+    #[inline]
+    fn value_place<T: ShmSafe>(&self, offset: usize) -> NonNull<T> {
+        assert!(offset + size_of::<T>() <= self.size, "outside of the ring");
+        let place = self.at(offset).cast::<T>();
+        debug_assert!(place.is_aligned());
+        place
     }
 
     /// Asks for the line at `offset` to be ours by the time we write to it.

@@ -7,7 +7,7 @@ use ipc_core::segment::{Segment, Spec};
 use super::end::{End, Side};
 use super::memory::{HEAD, Memory};
 use super::receiver::Receiver;
-use super::record::MOST;
+use super::record::ring_size;
 use super::sender::Sender;
 use crate::error::{Error, Result};
 use crate::named::{ANONYMOUS, Place, anonymous, check_peers, from_fd};
@@ -33,10 +33,10 @@ const LAYOUT: u64 = 1;
 /// ```
 #[derive(Clone, Debug)]
 pub struct Options {
-    place: Place,
-    capacity: usize,
-    wait: Wait,
-    peers: usize,
+    pub(super) place: Place,
+    pub(super) capacity: usize,
+    pub(super) wait: Wait,
+    pub(super) peers: usize,
 }
 
 /// An end of a ring: [`Sender`] or [`Receiver`].
@@ -197,20 +197,19 @@ impl Options {
 
     fn spec(&self) -> Result<Spec> {
         check_peers(self.peers)?;
-        if !(1..=MOST).contains(&self.capacity) {
+        let Some(size) = ring_size(self.capacity) else {
             return Err(Error::InvalidInput { what: "the capacity of a ring is 1 to 2^46 bytes" });
-        }
-        let body = Memory::bytes(self.capacity);
-        Ok(Spec { slots: self.peers, ..Spec::new(KIND, LAYOUT, body) })
+        };
+        Ok(Spec { slots: self.peers, ..Spec::new(KIND, LAYOUT, Memory::bytes(size)) })
     }
 
     fn init(&self) -> impl Fn(&Segment) {
         let capacity = self.capacity;
-        move |segment| Memory::init(segment, 0, capacity)
+        move |segment| Memory::init(segment, 0, ring_size(capacity).unwrap_or(0), capacity)
     }
 
     fn join<E: RingEnd>(&self, segment: Segment, name: &str) -> Result<E> {
-        let Some(memory) = Memory::new(segment, 0) else {
+        let Some(memory) = Memory::new(segment, 0, ring_size) else {
             return Err(Error::Corrupt { name: name.to_owned(), what: "its sizes" });
         };
         E::join(sealed::Taken(End::take(memory, E::SIDE.0, self.wait, name)?))

@@ -11,6 +11,7 @@ use super::memory::Memory;
 use super::options::Options;
 use super::peek::Peek;
 use super::record::Place;
+use super::stream::Stream;
 use crate::Canceller;
 use crate::error::{Error, Result};
 
@@ -22,18 +23,9 @@ use crate::error::{Error, Result};
 pub struct Receiver {
     end: End,
     rx: Rx,
-    /// Small messages in a row since the ring was last found empty.
-    streak: u32,
-    /// How often to look before anything else is done about an empty ring.
-    polls: u32,
+    stream: Stream,
 }
 
-/// After so many messages in a row the sender is taken to be streaming.
-const STREAMING: u32 = 4;
-/// Longer messages take so long that it is no use to back off.
-const SMALL: usize = 2048;
-/// `pause`s that leave the line of the next record to a streaming sender, so that it fills several.
-const BACK_OFF: u32 = 40;
 impl Receiver {
     /// Makes a new ring for 64 KiB and takes its receiving end: see [`Options`].
     ///
@@ -77,8 +69,8 @@ impl Receiver {
 
     pub(super) fn join(end: End) -> Result<Self> {
         let rx = Rx::find(&end.memory).map_err(|corrupt| end.corrupt(corrupt))?;
-        let polls = end.polls();
-        Ok(Self { end, rx, streak: 0, polls })
+        let stream = Stream::new(end.polls());
+        Ok(Self { end, rx, stream })
     }
 
     /// Receives a message into `into` and tells its length. It waits while there is none.
@@ -299,9 +291,7 @@ impl Receiver {
                     return Ok(place);
                 }
             }
-            if until != Until::No && polls < self.polls && self.streak < STREAMING {
-                polls += 1;
-                self.streak = 0;
+            if until != Until::No && self.stream.polls(&mut polls) {
                 if !self.rx.has_told() {
                     self.rx.tell(&self.end.memory);
                 }
@@ -319,12 +309,7 @@ impl Receiver {
             return Err(self.end.not_owner());
         }
         self.rx.tell(&self.end.memory);
-        let streaming = self.streak >= STREAMING;
-        self.streak = 0;
-        if until != Until::No && streaming {
-            for _ in 0..BACK_OFF {
-                std::hint::spin_loop();
-            }
+        if self.stream.back_off() && until != Until::No {
             return Ok(());
         }
         match self.rx.next(&self.end.memory) {
@@ -332,7 +317,7 @@ impl Receiver {
             Ok(None) => {
                 let rx = &self.rx;
                 let waited = self.end.wait(until, |memory| rx.ready(memory));
-                self.polls = self.end.polls();
+                self.stream.set_polls(self.end.polls());
                 waited
             }
             Err(corrupt) => Err(self.end.corrupt(corrupt)),
@@ -342,7 +327,7 @@ impl Receiver {
     /// Gives the room of a message back.
     #[inline]
     pub(super) fn take(&mut self, place: Place) {
-        self.streak = if place.len <= SMALL { self.streak.wrapping_add(1) } else { 0 };
+        self.stream.took(place.len);
         self.rx.take(&self.end.memory, place);
         self.end.ring_sender();
     }

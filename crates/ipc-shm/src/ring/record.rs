@@ -10,7 +10,7 @@ pub(crate) const LINE: usize = 64;
 /// Bytes of a header.
 pub(crate) const HEADER: usize = 8;
 /// The longest message that shares its header's line.
-const SHORT: usize = LINE - HEADER;
+pub(crate) const SHORT: usize = LINE - HEADER;
 /// The longest message that begins right behind its header.
 pub(crate) const PACKED: usize = 1024;
 /// No ring is larger: a length must fit beside the flags, and an offset into a signed number.
@@ -77,7 +77,6 @@ pub(crate) enum Word {
 #[inline]
 pub(crate) const fn message(word: u64, at: usize, size: usize) -> Option<Place> {
     if word & !LENGTH == COMMITTED {
-        #[expect(clippy::cast_possible_truncation, reason = "48 bits")]
         let place = Place::new(at, (word & LENGTH) as usize);
         if place.end <= size {
             return Some(place);
@@ -97,8 +96,10 @@ pub(crate) const fn decode(word: u64, at: usize, size: usize) -> Word {
 }
 
 /// The size of a ring whose longest message has `capacity` bytes: it fits with the header that follows.
-pub(crate) const fn ring_size(capacity: usize) -> usize {
-    up(Place::new(0, capacity).end + HEADER, LINE)
+/// None: there is no such ring.
+pub(crate) fn ring_size(capacity: usize) -> Option<usize> {
+    let size = || up(Place::new(0, capacity).end + HEADER, LINE);
+    (1..=MOST).contains(&capacity).then(size)
 }
 
 /// `number` rounded up to a multiple of `grain`, a power of two.

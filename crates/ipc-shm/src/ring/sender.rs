@@ -266,8 +266,9 @@ impl Sender {
             return Err(Error::MessageTooLong { real: len, limit: self.capacity() });
         }
         self.end.look()?;
-        // A streaming receiver tells in its own time.
-        for _ in 0..if until == Until::No { 1 } else { self.end.polls() } {
+        // A streaming receiver tells in its own time. If few messages fill the ring, that is too late.
+        let few = len >= self.end.memory.capacity() / 16;
+        for _ in 0..if until == Until::No || few { 1 } else { self.end.polls() } {
             let place = self.tx.find_place(&self.end.memory, len);
             if let Some(place) = place.map_err(|corrupt| self.end.corrupt(corrupt))? {
                 return Ok(place);

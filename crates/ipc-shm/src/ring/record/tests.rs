@@ -44,7 +44,7 @@ proptest! {
     /// The longest message fits an empty ring, from its start, with the header that follows.
     #[test]
     fn the_longest_message_fits(capacity in 1_usize..100_000) {
-        let size = ring_size(capacity);
+        let size = ring_size(capacity).expect("there is one");
         prop_assert!(Place::new(0, capacity).end + HEADER <= size);
         prop_assert!(size <= capacity + 3 * LINE);
     }
