@@ -5,6 +5,7 @@
 //! thread a segment watches the table and reports a death to all sleepers at once (`keeper`).
 //! `docs/architecture.md` says why it is built this way, `docs/safety.md` why no sleeper is missed.
 
+pub mod alarm;
 pub mod sleep;
 
 mod keeper;
@@ -12,12 +13,15 @@ mod list;
 pub(crate) mod table;
 
 use std::num::NonZeroU32;
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use rustix::io::Errno;
 
 use crate::segment::{Fault, Map, Segment};
+use alarm::Alarms;
 use keeper::Keeper;
 use list::Station;
 
@@ -76,6 +80,7 @@ pub struct Membership {
     map: Arc<Map>,
     station: Arc<Station>,
     keeper: Keeper,
+    alarms: Arc<Alarms>,
 }
 
 impl Membership {
@@ -83,8 +88,9 @@ impl Membership {
     pub(crate) fn attach(map: Arc<Map>) -> Result<Self, Fault> {
         let station = Station::new().map_err(|errno| Fault::Os { op: "map a page", errno })?;
         let station = Arc::new(station);
-        let keeper = Keeper::start(Arc::clone(&map), Arc::clone(&station))?;
-        Ok(Self { map, station, keeper })
+        let alarms = Arc::new(Alarms::default());
+        let keeper = Keeper::start(Arc::clone(&map), Arc::clone(&station), Arc::clone(&alarms))?;
+        Ok(Self { map, station, keeper, alarms })
     }
 
     /// Our id. One load of a private page that a fork wipes; none in a forked child.
@@ -139,6 +145,35 @@ impl Membership {
     #[inline]
     pub fn deaths_word(&self) -> &AtomicU32 {
         &self.map.control().deaths
+    }
+
+    /// Makes `event`, an eventfd, readable once `word` is not `expected` any more, or somebody died since
+    /// `deaths` was read, or now and then for no reason. Once: arm it again after looking. `slice` is how
+    /// long a change may go unseen whose maker was stopped or killed before it woke the sleepers.
+    ///
+    /// False: no place is left ([`MOST_ALARMS`](alarm::MOST_ALARMS)), or the word is in no part of the
+    /// segment, or the kernel cannot wait for several words.
+    pub fn arm(
+        &self,
+        word: &AtomicU32,
+        expected: u32,
+        deaths: u32,
+        slice: Duration,
+        event: &Arc<OwnedFd>,
+    ) -> bool {
+        let armed = sleep::has_waitv()
+            && self.alarms.add(&self.map, word, (expected, deaths), slice, event);
+        if armed {
+            keeper::rouse(&self.station);
+        }
+        armed
+    }
+
+    /// Ends what [`arm`](Self::arm) began for this event.
+    pub fn disarm(&self, event: &Arc<OwnedFd>) {
+        if self.me().is_some() {
+            self.alarms.remove(event);
+        }
     }
 
     /// Makes all who sleep in the segment look again: something changed that is no thing of theirs.

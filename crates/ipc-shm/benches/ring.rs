@@ -57,7 +57,7 @@ fn subject(wait: Wait) -> &'static str {
     if wait == Wait::Spin { "ring, spinning" } else { "ring" }
 }
 
-fn bytes(size: usize) -> String {
+pub(super) fn bytes(size: usize) -> String {
     match size {
         1024.. if size % (1 << 20) == 0 => format!("{} MiB", size >> 20),
         1024.. if size % 1024 == 0 => format!("{} KiB", size >> 10),
@@ -81,7 +81,7 @@ impl Named {
     }
 
     /// The end that is wanted.
-    fn end<E: RingEnd>(&self) -> io::Result<E> {
+    pub(super) fn end<E: RingEnd>(&self) -> io::Result<E> {
         Ok(self.options.open_or_create(&self.name)?)
     }
 }

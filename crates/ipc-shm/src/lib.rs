@@ -1,4 +1,11 @@
-//! [`shm_overview(7)`]: https://man7.org/linux/man-pages/man7/shm_overview.7.html
+//! [`ring`]: crate::ring
+//! [`ring::of`]: crate::ring::of
+//! [`ring::Sender::reserve`]: crate::ring::Sender::reserve
+//! [`ring::Receiver::peek`]: crate::ring::Receiver::peek
+//! [`ring::Receiver::ready`]: crate::ring::Receiver::ready
+//! [`Wait::Block`]: crate::Wait::Block
+//! [`Wait::Spin`]: crate::Wait::Spin
+//! [`features`]: crate::features()
 #![doc = include_str!("../README.md")]
 #![deny(unsafe_code)]
 
@@ -12,6 +19,8 @@ mod atomic;
 mod canceller;
 #[cfg(not(loom))]
 mod error;
+#[cfg(not(loom))]
+mod event;
 #[cfg(not(loom))]
 mod features;
 #[cfg(not(loom))]

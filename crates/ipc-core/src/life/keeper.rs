@@ -16,14 +16,19 @@ use rustix::thread::futex::{
 };
 
 use super::OwnerId;
+use super::alarm::{Alarms, MOST_ALARMS};
 use super::list::Station;
+use super::sleep::now;
 use super::table::{self, low};
+use crate::deadline::timespec;
+use crate::fence::support;
 use crate::segment::{Fault, Map};
 use crate::sys::with_signals_blocked;
 
-/// Values of `Page::order`: written by who drops the membership, read by the keeper.
-const WATCH: u32 = 0;
+/// Values of `Page::order`: written by the membership's users, read by the keeper. The lowest bit says
+/// stop; above it something is counted that the keeper shall look at.
 const STOP: u32 = 1;
+const LOOK: u32 = 2;
 
 /// How many of the next live slots a keeper watches: as many must die or stop at once for a death to
 /// wait for a sleeper's next look.
@@ -38,10 +43,14 @@ pub(super) struct Keeper(Option<JoinHandle<()>>);
 
 impl Keeper {
     /// Starts the thread and waits until it has a slot.
-    pub(super) fn start(map: Arc<Map>, station: Arc<Station>) -> Result<Self, Fault> {
+    pub(super) fn start(
+        map: Arc<Map>,
+        station: Arc<Station>,
+        alarms: Arc<Alarms>,
+    ) -> Result<Self, Fault> {
         let (report, reported) = sync_channel(1);
         let order = Arc::clone(&station);
-        let keep = move || keep(&map, &station, &report);
+        let keep = move || keep(&map, &station, &alarms, &report);
         let builder = std::thread::Builder::new().name("ipc-keeper".into()).stack_size(STACK);
         let thread = with_signals_blocked(|| builder.spawn(keep)).map_err(|error| {
             let errno = error.raw_os_error().map_or(Errno::AGAIN, Errno::from_raw_os_error);
@@ -55,7 +64,7 @@ impl Keeper {
             }
             // It gives back what it takes, once it runs and finds nobody listening.
             Err(_) => {
-                order.page().order.store(STOP, Ordering::Release);
+                order.page().order.fetch_or(STOP, Ordering::Release);
                 Err(Fault::Contended)
             }
         }
@@ -69,7 +78,7 @@ impl Keeper {
     /// Gives the slot back and ends the thread.
     pub(super) fn stop(&mut self, station: &Station) {
         let order = &station.page().order;
-        order.store(STOP, Ordering::Release);
+        order.fetch_or(STOP, Ordering::Release);
         let _ = wake(order, Flags::PRIVATE, 1);
         if let Some(thread) = self.0.take() {
             let _ = thread.join();
@@ -77,7 +86,19 @@ impl Keeper {
     }
 }
 
-fn keep(map: &Map, station: &Station, report: &SyncSender<Result<OwnerId, Fault>>) {
+/// Makes the keeper look at its alarms.
+pub(super) fn rouse(station: &Station) {
+    let order = &station.page().order;
+    order.fetch_add(LOOK, Ordering::Release);
+    let _ = wake(order, Flags::PRIVATE, 1);
+}
+
+fn keep(
+    map: &Map,
+    station: &Station,
+    alarms: &Alarms,
+    report: &SyncSender<Result<OwnerId, Fault>>,
+) {
     let registered = station.register();
     let claimed = registered
         .map_err(|errno| Fault::Os { op: "register a robust list", errno })
@@ -85,17 +106,24 @@ fn keep(map: &Map, station: &Station, report: &SyncSender<Result<OwnerId, Fault>
     let told = report.send(claimed).is_ok();
     if let Ok(id) = claimed {
         if told {
-            watch(map, station, id);
+            watch(map, station, alarms, id);
         }
         table::release(map, station, id);
     }
 }
 
-/// Reports every death until it is told to stop. It sleeps without a timeout: it never ticks.
-fn watch(map: &Map, station: &Station, id: OwnerId) {
+/// Reports every death until it is told to stop. It sleeps without a timeout, so it never ticks, unless it
+/// watches a word for the process.
+fn watch(map: &Map, station: &Station, alarms: &Alarms, id: OwnerId) {
     let order = &station.page().order;
     let slots = map.header().slots;
-    while order.load(Ordering::Acquire) == WATCH {
+    let mut entries = Vec::with_capacity(2 + MOST_ALARMS + 1 + WATCHED);
+    let mut late = false;
+    loop {
+        let asked = order.load(Ordering::Acquire);
+        if asked & STOP != 0 {
+            return;
+        }
         if !map.table_is_there() {
             break;
         }
@@ -103,31 +131,38 @@ fn watch(map: &Map, station: &Station, id: OwnerId) {
         let members = &map.control().members;
         let joined = members.load(Ordering::Acquire);
         table::report_deaths(map);
-        let mut entries = [Wait::new(); 2 + WATCHED];
-        entries[0] = entry(order, WATCH, WaitFlags::PRIVATE);
-        entries[1] = entry(members, joined, WaitFlags::empty());
-        let mut used = 2;
+        // Without the fence of `support` a word that changed may look as if it had not.
+        alarms.ring(map, late && !support().can_send);
+        entries.clear();
+        entries.push(entry(order, asked, WaitFlags::PRIVATE));
+        entries.push(entry(members, joined, WaitFlags::empty()));
+        let slice = alarms.entries(map, &mut entries);
+        let mut watched = 0;
         for step in 1..slots {
             let Some(slot) = map.slot((id.slot() + step) % slots) else { break };
             let word = slot.word.load(Ordering::Acquire);
-            if !table::lives(word) {
-                continue;
+            if table::lives(word) && watched < WATCHED {
+                // The address of the 64-bit word is that of its low half.
+                entries.push(entry(&slot.word, low(word), WaitFlags::empty()));
+                watched += 1;
             }
-            if used == entries.len() {
-                break;
-            }
-            // The address of the 64-bit word is that of its low half.
-            entries[used] = entry(&slot.word, low(word), WaitFlags::empty());
-            used += 1;
         }
-        match waitv(&entries[..used], WaitvFlags::empty(), None, ClockId::Monotonic) {
-            Ok(_) | Err(Errno::AGAIN | Errno::INTR) => {}
+        let until = slice.map(|slice| timespec(slice + now()));
+        let slept = waitv(&entries, WaitvFlags::empty(), until.as_ref(), ClockId::Monotonic);
+        late = slept == Err(Errno::TIMEDOUT);
+        match slept {
+            Ok(_) | Err(Errno::AGAIN | Errno::INTR | Errno::TIMEDOUT) => {}
             // Refused, or the table is gone: the sleepers look for themselves.
             Err(_) => break,
         }
     }
-    while order.load(Ordering::Acquire) == WATCH {
-        let _ = wait(order, Flags::PRIVATE, WATCH, None);
+    alarms.ring(map, true);
+    loop {
+        let asked = order.load(Ordering::Acquire);
+        if asked & STOP != 0 {
+            return;
+        }
+        let _ = wait(order, Flags::PRIVATE, asked, None);
     }
 }
 

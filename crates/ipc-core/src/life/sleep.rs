@@ -214,7 +214,7 @@ fn nap(
 }
 
 /// The monotonic clock as the kernel counts it.
-fn now() -> Duration {
+pub(super) fn now() -> Duration {
     let now = clock_gettime(rustix::time::ClockId::Monotonic);
     let (seconds, nanos) = (u64::try_from(now.tv_sec), u32::try_from(now.tv_nsec));
     Duration::new(seconds.unwrap_or(0), nanos.unwrap_or(0))

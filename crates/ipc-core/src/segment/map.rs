@@ -102,6 +102,24 @@ impl Map {
         unsafe { self.body().add(offset.min(self.header.body_size)) }
     }
 
+    /// How far from the start of the mapping a word is that lies in it.
+    pub(crate) fn offset_of(&self, word: &AtomicU32) -> Option<usize> {
+        let address = std::ptr::from_ref(word).addr();
+        self.range().contains(&address).then(|| address - self.range().start)
+    }
+
+    /// The word at such an offset.
+    pub(crate) fn word(&self, offset: usize) -> Option<&AtomicU32> {
+        let inside = offset % 4 == 0 && offset.checked_add(4)? <= self.header.total();
+        if !inside {
+            return None;
+        }
+        // SAFETY: inside the mapping, by the line above.
+        let word = unsafe { self.base.add(offset) }.cast::<AtomicU32>();
+        // SAFETY: aligned and inside; mapped until the drop; `offset_of` gave the offset of an atomic.
+        Some(unsafe { word.as_ref() })
+    }
+
     pub(super) fn range(&self) -> std::ops::Range<usize> {
         let start = self.base.as_ptr().addr();
         start..start + self.header.total()

@@ -8,7 +8,7 @@ mod ring;
 mod single;
 
 pub use exchange::{Sleep, event_ping_pong, exchange, flag_only, futex_ping_pong};
-pub use ring::one_way;
+pub use ring::{one_way, one_way_in_place};
 pub use single::{copy, empty_system_call};
 
 /// Words that different processes write lie this far apart: processors fetch lines in pairs.

@@ -33,6 +33,11 @@ impl Turns {
         self.first..self.first + self.count
     }
 
+    /// Whether every byte counts: the verifying pass.
+    pub(super) fn is_whole(self) -> bool {
+        self.whole
+    }
+
     /// Reports one sample that the measured half has timed itself.
     ///
     /// For turns whose preparations take longer than what is measured, such as the start of a process

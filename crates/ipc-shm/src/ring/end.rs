@@ -1,5 +1,6 @@
 //! What both ends of a ring are: its memory, who is on the other side, and how to wait.
 
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::sync::atomic::{Ordering, compiler_fence, fence};
 
@@ -13,6 +14,7 @@ use super::flow::Corrupt;
 use super::memory::Memory;
 use super::role::{Other, Role};
 use crate::error::{Error, Result};
+use crate::event::Event;
 use crate::wait::{Ended, Wait, Waiter};
 
 /// Which end.
@@ -57,6 +59,7 @@ pub(crate) struct End {
     known: u32,
     /// This process passes the sleepers' fences.
     registered: bool,
+    event: Option<Event>,
     name: Arc<str>,
 }
 
@@ -79,6 +82,7 @@ impl End {
             cancel: CancelWord::new(),
             known,
             registered: support().registered,
+            event: None,
             name,
         })
     }
@@ -150,7 +154,32 @@ impl End {
         let gone = || matches!(side.other_role(memory).other(members), Other::Closed | Other::Died);
         let bell = side.own_bell(memory);
         let waited = self.waiter.wait(members, bell, until, cancel, || ready(memory), gone);
-        waited.map_err(|ended| self.ended(ended))
+        match waited {
+            Ok(()) => Ok(()),
+            Err(ended) => {
+                if let (Ended::Stop(Stop::WouldBlock), Some(event)) = (ended, &self.event) {
+                    event.arm(members, bell, || ready(memory) || gone())?;
+                }
+                Err(self.ended(ended))
+            }
+        }
+    }
+
+    /// The descriptor that tells when it is worth to try again.
+    pub(super) fn event(&mut self, ready: impl Fn(&Memory) -> bool) -> Result<BorrowedFd<'_>> {
+        if self.memory.me().is_none() {
+            return Err(self.not_owner());
+        }
+        if self.event.is_none() {
+            let event = Event::new(&self.name)?;
+            let (side, memory) = (self.side, &self.memory);
+            let members = memory.segment().members();
+            let gone =
+                || matches!(side.other_role(memory).other(members), Other::Closed | Other::Died);
+            event.arm(members, side.own_bell(memory), || ready(memory) || gone())?;
+            self.event = Some(event);
+        }
+        self.event.as_ref().map(AsFd::as_fd).ok_or_else(|| self.not_owner())
     }
 
     /// How often it is worth to look before [waiting](Self::wait).
@@ -188,6 +217,9 @@ impl Drop for End {
     fn drop(&mut self) {
         // Not in a forked child: the place is its parent's.
         if let Some(me) = self.memory.me() {
+            if let Some(event) = &self.event {
+                event.disarm(self.members());
+            }
             if self.side.own_role(&self.memory).close(me) {
                 self.members().rouse();
             }

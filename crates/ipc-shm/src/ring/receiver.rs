@@ -1,6 +1,6 @@
 //! The receiving end of a ring.
 
-use std::os::fd::OwnedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use ipc_core::Wait as Until;
@@ -359,6 +359,40 @@ impl Receiver {
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.end.is_gone()
+    }
+
+    /// A descriptor for `poll`, `epoll` and the like: readable when a message came
+    /// or the other side is gone.
+    ///
+    /// It is an eventfd of this process, and tells of edges: make the `try_` form return `WouldBlock`
+    /// before each wait for it, which also makes it unreadable again. It may be readable for no reason.
+    /// Do not read or write it.
+    ///
+    /// # Errors
+    /// `Unsupported`: no `futex_waitv(2)` (kernel 5.16). `Limit`: no descriptor is left. `NotOwner`.
+    ///
+    /// # Examples
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use rustix::event::{PollFd, PollFlags, poll};
+    /// let (mut sender, mut receiver) = ipc_shm::ring::pair()?;
+    /// let ready = receiver.ready()?.try_clone_to_owned()?;
+    /// sender.send(b"hello")?;
+    /// loop {
+    ///     match receiver.try_recv() {
+    ///         Ok(message) => break assert_eq!(message, b"hello"),
+    ///         Err(ipc_shm::Error::WouldBlock) => {
+    ///             poll(&mut [PollFd::new(&ready, PollFlags::IN)], None)?;
+    ///         }
+    ///         Err(error) => return Err(error.into()),
+    ///     }
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn ready(&mut self) -> Result<BorrowedFd<'_>> {
+        let rx = &self.rx;
+        self.end.event(|memory| rx.ready(memory))
     }
 
     /// Something that ends the current or the next wait of this end.

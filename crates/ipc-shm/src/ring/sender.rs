@@ -1,6 +1,6 @@
 //! The sending end of a ring.
 
-use std::os::fd::OwnedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use ipc_core::Wait as Until;
@@ -339,6 +339,20 @@ impl Sender {
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.end.is_gone()
+    }
+
+    /// A descriptor for `poll`, `epoll` and the like: readable when there may be room
+    /// or the other side is gone.
+    ///
+    /// It is an eventfd of this process, and tells of edges: make the `try_` form return `WouldBlock`
+    /// before each wait for it, which also makes it unreadable again. It may be readable for no reason.
+    /// Do not read or write it.
+    ///
+    /// # Errors
+    /// `Unsupported`: no `futex_waitv(2)` (kernel 5.16). `Limit`: no descriptor is left. `NotOwner`.
+    pub fn ready(&mut self) -> Result<BorrowedFd<'_>> {
+        let needed = self.tx.needs(&self.end.memory, 0);
+        self.end.event(|memory| Tx::has_room_now(memory, needed))
     }
 
     /// Something that ends the current or the next wait of this end.

@@ -1,1 +1,3 @@
 //! What ipc-shm promises, one file a behaviour.
+
+mod ready;

@@ -47,6 +47,52 @@ pub fn one_way(size: usize, placement: Placement) -> io::Result<Pair> {
     ))
 }
 
+/// The same without copies: the sender writes the first and the last 8 bytes of each message in its slot, and
+/// the receiver checks them there. `size` is a multiple of 8 and at least 16.
+///
+/// # Errors
+/// The kernel gives no memory.
+pub fn one_way_in_place(size: usize) -> io::Result<Pair> {
+    let layout = Layout::of(size);
+    let area = Rc::new(Area::new(layout.length())?);
+    let receiver = Receiver { area: Rc::clone(&area), layout, sleeps: false };
+    let mut sender = Sender { area, layout, sleeps: false, tail: 0 };
+    let (mut received, mut sent) = (Buffer::new(size), Buffer::new(size));
+    Ok(Pair::two(
+        move |turns: Turns| {
+            for number in turns.sequence() {
+                let slot = receiver.await_message(number)? + layout.payload;
+                if turns.is_whole() {
+                    receiver.area.copy_out(slot, &mut received);
+                    turns.check(&received, number)?;
+                } else {
+                    let mut ends = [0; 16];
+                    receiver.area.copy_out(slot, &mut ends[..8]);
+                    receiver.area.copy_out(slot + size - 8, &mut ends[8..]);
+                    turns.check(&ends, number)?;
+                }
+                receiver.pass(number)?;
+            }
+            Ok(())
+        },
+        move |turns: Turns| {
+            for number in turns.sequence() {
+                let slot = sender.slot(number)?;
+                if turns.is_whole() {
+                    turns.fill(&mut sent, number);
+                    sender.area.copy_in(slot + layout.payload, &sent);
+                } else {
+                    let stamp = number.to_le_bytes();
+                    sender.area.copy_in(slot + layout.payload, &stamp);
+                    sender.area.copy_in(slot + layout.payload + size - 8, &stamp);
+                }
+                sender.publish(slot, number)?;
+            }
+            Ok(())
+        },
+    ))
+}
+
 /// How many messages the receiver has taken; it writes, the sender reads.
 const TAIL: usize = 0;
 /// 1 while the receiver sleeps or is about to; both write.
@@ -109,11 +155,22 @@ struct Sender {
 impl Sender {
     #[inline]
     fn send(&mut self, message: &[u8], number: u64) -> io::Result<()> {
+        let slot = self.slot(number)?;
+        self.area.copy_in(slot + self.layout.payload, message);
+        self.publish(slot, number)
+    }
+
+    /// A slot that is free.
+    #[inline]
+    fn slot(&mut self, number: u64) -> io::Result<usize> {
         if number - self.tail == self.layout.slots {
             self.await_room(number)?;
         }
-        let slot = self.layout.slot(number);
-        self.area.copy_in(slot + self.layout.payload, message);
+        Ok(self.layout.slot(number))
+    }
+
+    #[inline]
+    fn publish(&self, slot: usize, number: u64) -> io::Result<()> {
         // Release: whoever sees the header sees the payload.
         self.area.word64(slot).store(number + 1, Ordering::Release);
         if self.sleeps { wake(self.area.word32(RECEIVER_SLEEPS)) } else { Ok(()) }
@@ -140,6 +197,14 @@ struct Receiver {
 impl Receiver {
     #[inline]
     fn receive(&mut self, message: &mut [u8], number: u64) -> io::Result<()> {
+        let slot = self.await_message(number)?;
+        self.area.copy_out(slot + self.layout.payload, message);
+        self.pass(number)
+    }
+
+    /// The slot of a message that was sent.
+    #[inline]
+    fn await_message(&self, number: u64) -> io::Result<usize> {
         let slot = self.layout.slot(number);
         let header = self.area.word64(slot);
         // Acquire: pairs with the store of the header in `send`.
@@ -147,7 +212,12 @@ impl Receiver {
             let sleeping = self.sleeps.then(|| self.area.word32(RECEIVER_SLEEPS));
             wait_until(sleeping, || header.load(Ordering::Acquire) == number + 1)?;
         }
-        self.area.copy_out(slot + self.layout.payload, message);
+        Ok(slot)
+    }
+
+    /// Gives the slot back.
+    #[inline]
+    fn pass(&self, number: u64) -> io::Result<()> {
         if (number + 1) % (self.layout.slots / 4) == 0 {
             // Release: the slots are read before the sender may use them again.
             self.area.word64(TAIL).store(number + 1, Ordering::Release);

@@ -1,6 +1,7 @@
 //! The receiving end of a ring of values.
 
 use std::marker::PhantomData;
+use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
 use ipc_core::Wait as Until;
@@ -121,6 +122,15 @@ impl<T: ShmSafe> Receiver<T> {
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.end.is_gone()
+    }
+
+    /// As [`ring::Receiver::ready`](crate::ring::Receiver::ready).
+    ///
+    /// # Errors
+    /// As there.
+    pub fn ready(&mut self) -> Result<BorrowedFd<'_>> {
+        let cursor = &self.cursor;
+        self.end.event(|memory| cursor.ready(memory))
     }
 
     /// Something that ends the current or the next wait of this end.

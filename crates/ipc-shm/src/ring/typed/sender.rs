@@ -1,6 +1,7 @@
 //! The sending end of a ring of values.
 
 use std::marker::PhantomData;
+use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
 use ipc_core::Wait as Until;
@@ -131,6 +132,15 @@ impl<T: ShmSafe> Sender<T> {
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.end.is_gone()
+    }
+
+    /// As [`ring::Sender::ready`](crate::ring::Sender::ready).
+    ///
+    /// # Errors
+    /// As there.
+    pub fn ready(&mut self) -> Result<BorrowedFd<'_>> {
+        let (cursor, slots) = (&self.cursor, self.shape.slots);
+        self.end.event(|memory| cursor.pending(memory) < slots)
     }
 
     /// Something that ends the current or the next wait of this end.
