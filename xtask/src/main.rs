@@ -13,6 +13,7 @@ mod clean;
 mod clock;
 mod crates;
 mod features;
+mod goals;
 mod mechanism;
 mod report;
 mod scratch;

@@ -24,7 +24,8 @@ mod tables;
 use std::path::{Path, PathBuf};
 
 use crate::bench::saved::Run;
-use cells::{RANKS_NOTHING, Table};
+use cells::RANKS_NOTHING;
+pub(crate) use cells::{Cell, Table};
 
 /// What a report says.
 pub(crate) struct Page {
@@ -35,6 +36,8 @@ pub(crate) struct Page {
     pub(crate) warnings: Vec<String>,
     /// The summary and, beside another run, what changed.
     pub(crate) advice: Vec<Table>,
+    /// What is asked for, and whether it is met.
+    pub(crate) goals: Table,
     pub(crate) tables: Vec<Table>,
     #[cfg_attr(
         not(feature = "report"),
@@ -70,6 +73,7 @@ pub(crate) fn page(run: &Run, before: Option<&Run>) -> Page {
         ],
         warnings,
         advice,
+        goals: crate::goals::table(run),
         tables,
         rows: tables::all(run),
         notes: run.notes.clone(),

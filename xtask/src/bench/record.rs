@@ -95,7 +95,7 @@ fn slug(text: &str) -> String {
 mod tests {
     use super::{FOLDER, slug, write_record};
     use crate::bench::saved::Run;
-    use crate::bench::saved::tests::{row, run};
+    use crate::bench::saved::tests::{ratio, row, run};
     use crate::scratch::Scratch;
     use crate::step::Console;
     use serde_json::json;
@@ -103,8 +103,10 @@ mod tests {
     fn measured() -> Run {
         let machine = json!({ "kind": "machine", "cpu": "A(R) CPU @ 2.0", "cpus": 2,
                               "pinned": true, "governor": null });
-        let row = row("ipc-pipe", "pipe round-trip 64 B busy", "ipc-pipe", "ours", 64, 1000.0);
-        run(&[machine.to_string(), row])
+        const CASE: &str = "pipe round-trip 64 B busy";
+        let ours = row("ipc-pipe", CASE, "ipc-pipe", "ours", 64, 1000.0);
+        let raw = row("ipc-pipe", CASE, "raw pipe", "raw", 64, 1000.0);
+        run(&[machine.to_string(), ours, raw, ratio(CASE, 1.0, 0.0, 0.0)])
     }
 
     #[test]
@@ -120,8 +122,8 @@ mod tests {
         assert!(read("README.md").contains("bound to a processor"));
         assert!(read("README.md").contains("| governor | not told by the system |"));
         assert!(read("rows.json").starts_with("[\n{"));
-        assert!(read("raw.csv").lines().count() == 2);
-        assert!(read("summary.md").contains("pipe"));
+        assert!(read("raw.csv").lines().count() == 3);
+        assert!(read("summary.md").contains("| death of a peer seen by a sleeper |"));
         assert_eq!(slug("My Box!"), "my-box");
     }
 

@@ -12,7 +12,7 @@ const STYLE: &str = include_str!("style.css");
 
 /// The whole page.
 pub(super) fn render(run: &Run, before: Option<&Run>) -> Result<String, String> {
-    let Page { title, facts, warnings, advice, tables, rows, notes } = page(run, before);
+    let Page { title, facts, warnings, advice, goals, tables, rows, notes } = page(run, before);
     let mut text = format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
@@ -30,6 +30,7 @@ pub(super) fn render(run: &Run, before: Option<&Run>) -> Result<String, String> 
     for (id, name) in [
         ("which", "Which one?"),
         ("charts", "Charts"),
+        ("goals", "Goals"),
         ("side", "Side by side"),
         ("ratios", "Ratios"),
         ("rows", "Every row"),
@@ -48,6 +49,8 @@ pub(super) fn render(run: &Run, before: Option<&Run>) -> Result<String, String> 
     for part in charts {
         text += &drawn(&part)?;
     }
+    text += "</section>\n<section id=\"goals\">\n";
+    text += &section(&goals);
     text += "</section>\n<section id=\"side\">\n<h2>Side by side</h2>\n\
              <p>All that was measured in the same scenario, at the same size, in the same placement. \
              A name leads to its row.</p>\n";

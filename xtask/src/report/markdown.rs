@@ -6,7 +6,7 @@ use crate::bench::saved::Run;
 
 /// The whole report but the list of all rows, which `--json` and `--csv` write.
 pub(crate) fn render(run: &Run, before: Option<&Run>) -> String {
-    let Page { title, facts, warnings, advice, tables, notes, .. } = page(run, before);
+    let Page { title, facts, warnings, advice, goals, tables, notes, .. } = page(run, before);
     let mut text = format!("# {title}\n\n");
     for fact in facts {
         text += &format!("- {}: {}\n", fact.0, fact.1);
@@ -14,7 +14,7 @@ pub(crate) fn render(run: &Run, before: Option<&Run>) -> String {
     for warning in warnings {
         text += &format!("\n> {}\n", warning.replace('\n', " "));
     }
-    for table in advice.iter().chain(&tables) {
+    for table in advice.iter().chain([&goals]).chain(&tables) {
         text += &self::table(table);
     }
     if !notes.is_empty() {
