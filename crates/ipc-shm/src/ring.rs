@@ -13,6 +13,8 @@
 //! ```
 
 #[cfg(not(loom))]
+mod batch;
+#[cfg(not(loom))]
 mod copy;
 #[cfg(not(loom))]
 mod end;

@@ -25,6 +25,14 @@ pub(crate) enum Side {
 }
 
 impl Side {
+    /// The other end in words.
+    fn other(self) -> &'static str {
+        match self {
+            Self::Sender => "receiver",
+            Self::Receiver => "sender",
+        }
+    }
+
     fn own_role(self, memory: &Memory) -> &Role {
         match self {
             Self::Sender => &memory.head().sender,
@@ -120,7 +128,7 @@ impl End {
                 Ok(())
             }
             Other::Closed => Err(Error::Closed { peer_died: false }),
-            Other::Died => Err(Error::Closed { peer_died: true }),
+            Other::Died => Err(self.died()),
         }
     }
 
@@ -192,8 +200,18 @@ impl End {
         match ended {
             Ended::Stop(Stop::WouldBlock) if self.memory.me().is_none() => self.not_owner(),
             Ended::Stop(stop) => Error::stop(&self.name, stop),
-            Ended::Gone => Error::Closed { peer_died: self.other() == Other::Died },
+            Ended::Gone if self.other() == Other::Died => self.died(),
+            Ended::Gone => Error::Closed { peer_died: false },
         }
+    }
+
+    fn died(&self) -> Error {
+        crate::log::warn(format_args!(
+            "shared memory {:?}: the {} died",
+            self.name,
+            self.side.other()
+        ));
+        Error::Closed { peer_died: true }
     }
 
     #[cold]

@@ -21,8 +21,8 @@ use crate::error::{Error, Result};
 /// it. What was not received stays for the next receiver.
 #[derive(Debug)]
 pub struct Receiver {
-    end: End,
-    rx: Rx,
+    pub(super) end: End,
+    pub(super) rx: Rx,
     stream: Stream,
 }
 
@@ -214,47 +214,6 @@ impl Receiver {
         self.peek_until(Until::deadline(deadline))
     }
 
-    /// Receives all messages that are there, at most `most`, in place: how many. It does not wait.
-    ///
-    /// The sender gets the room back when all were handled. If this process is killed meanwhile, the next
-    /// receiver gets them again.
-    ///
-    /// # Errors
-    /// `NotOwner`, `Corrupt`: as [`recv_into`](Self::recv_into). With nothing there it is 0, also when
-    /// the sender is gone.
-    ///
-    /// # Examples
-    /// ```
-    /// # fn main() -> Result<(), ipc_shm::Error> {
-    /// let (mut sender, mut receiver) = ipc_shm::ring::pair()?;
-    /// sender.send_many(&["one", "two"]).map_err(|rejected| rejected.error)?;
-    /// let mut letters = 0;
-    /// assert_eq!(receiver.drain(100, |message| letters += message.len())?, 2);
-    /// assert_eq!(letters, 6);
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn drain(&mut self, most: usize, mut handle: impl FnMut(&[u8])) -> Result<usize> {
-        if self.end.memory.me().is_none() {
-            return Err(self.end.not_owner());
-        }
-        let mut count = 0;
-        while count < most {
-            match self.rx.next(&self.end.memory) {
-                Ok(Some(place)) => {
-                    handle(self.end.memory.bytes_of(place));
-                    self.rx.pass(&self.end.memory, place.end);
-                    count += 1;
-                }
-                Ok(None) => break,
-                Err(corrupt) => return Err(self.end.corrupt(corrupt)),
-            }
-        }
-        self.rx.settle(&self.end.memory);
-        self.end.ring_sender();
-        Ok(count)
-    }
-
     #[inline]
     fn recv_into_until(&mut self, into: &mut [u8], until: Until) -> Result<usize> {
         let place = self.next(until)?;
@@ -315,6 +274,8 @@ impl Receiver {
         match self.rx.next(&self.end.memory) {
             Ok(Some(_)) => Ok(()),
             Ok(None) => {
+                // If padding was skipped, the sender may wait for its room.
+                self.end.ring_sender();
                 let rx = &self.rx;
                 let waited = self.end.wait(until, |memory| rx.ready(memory));
                 self.stream.set_polls(self.end.polls());

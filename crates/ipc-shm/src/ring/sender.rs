@@ -12,7 +12,7 @@ use super::options::Options;
 use super::record::{LINE, PACKED, Place};
 use super::slot::Slot;
 use crate::Canceller;
-use crate::error::{Error, Rejected, Result};
+use crate::error::{Error, Result};
 
 /// The sending end of a ring.
 ///
@@ -20,8 +20,8 @@ use crate::error::{Error, Rejected, Result};
 /// it. What was sent before stays for the receiver.
 #[derive(Debug)]
 pub struct Sender {
-    end: End,
-    tx: Tx,
+    pub(super) end: End,
+    pub(super) tx: Tx,
 }
 
 impl Sender {
@@ -198,58 +198,6 @@ impl Sender {
         Ok(Slot::new(self, place))
     }
 
-    /// Sends several messages, waking the receiver once. It waits whenever the ring is full.
-    ///
-    /// What fits the ring together becomes visible together.
-    ///
-    /// # Errors
-    /// As [`send`](Self::send), with the number of messages that were sent.
-    pub fn send_many(&mut self, messages: &[impl AsRef<[u8]>]) -> Result<(), Rejected<usize>> {
-        let mut sent = 0;
-        while sent < messages.len() {
-            let first = messages[sent].as_ref();
-            let place = self.wait_for_place(first.len(), Until::FOREVER);
-            let place = place.map_err(|error| Rejected { value: sent, error })?;
-            sent += self.batch(place, &messages[sent..]);
-        }
-        Ok(())
-    }
-
-    /// As [`send_many`](Self::send_many), as many as there is room for now: how many.
-    ///
-    /// # Errors
-    /// As [`send`](Self::send), for the first of them.
-    pub fn try_send_many(&mut self, messages: &[impl AsRef<[u8]>]) -> Result<usize> {
-        let Some(first) = messages.first() else { return Ok(0) };
-        let place = self.wait_for_place(first.as_ref().len(), Until::No)?;
-        Ok(self.batch(place, messages))
-    }
-
-    /// Sends as many as there is room for; the first one goes to `place`.
-    fn batch(&mut self, place: Place, messages: &[impl AsRef<[u8]>]) -> usize {
-        let memory = &self.end.memory;
-        memory.write(place, messages[0].as_ref());
-        self.tx.prepare(memory, place);
-        let mut sent = 1;
-        for bytes in messages[1..].iter().map(AsRef::as_ref) {
-            if bytes.len() > memory.capacity() {
-                break;
-            }
-            let place = match self.tx.place(bytes.len()) {
-                None => self.tx.find_place_exactly(memory, bytes.len()).unwrap_or_default(),
-                place => place,
-            };
-            let Some(place) = place else { break };
-            memory.write(place, bytes);
-            self.tx.commit(memory, place);
-            sent += 1;
-        }
-        // Last: the receiver sees none of them before.
-        Tx::publish(memory, place);
-        self.end.ring_receiver();
-        sent
-    }
-
     /// A place for a message, if nothing happened that must be looked at first.
     #[inline]
     fn place_now(&self, len: usize) -> Option<Place> {
@@ -261,7 +209,7 @@ impl Sender {
     }
 
     #[cold]
-    fn wait_for_place(&mut self, len: usize, until: Until) -> Result<Place> {
+    pub(super) fn wait_for_place(&mut self, len: usize, until: Until) -> Result<Place> {
         if len > self.capacity() {
             return Err(Error::MessageTooLong { real: len, limit: self.capacity() });
         }
