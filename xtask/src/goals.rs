@@ -92,7 +92,7 @@ fn line(goal: &Goal, outcome: Option<Outcome>) -> Vec<Cell> {
             Cell { row: outcome.row, ..Cell::number(Some(outcome.figure)) },
             Cell::text(outcome.verdict.word()),
             Cell::number(Some(match outcome.met {
-                met if met == outcome.cases => format!("{met}"),
+                met if met == outcome.cases || outcome.cases == 1 => outcome.cases.to_string(),
                 met => format!("{met} of {} met", outcome.cases),
             })),
             Cell::text(outcome.worst),

@@ -44,10 +44,10 @@ struct Plan {
 impl Harness {
     pub(super) fn new(workspace: &Workspace, options: Options) -> Result<Self, String> {
         let save = options.save.as_ref().map(|name| saved::named(workspace, name)).transpose()?;
-        let before = options.against.as_ref().map(|name| saved::named(workspace, name));
+        let before = options.against.as_ref().map(|name| saved::kept(workspace, name));
         let before = before.transpose()?.map(|path| Run::load(&path)).transpose();
         let before = before.map_err(|why| format!("--against: {why}"))?;
-        let shown = options.show.as_ref().map(|name| saved::named(workspace, name)).transpose()?;
+        let shown = options.show.as_ref().map(|name| saved::kept(workspace, name)).transpose()?;
         let shown = shown.map(|path| Run::load(&path)).transpose();
         let shown = shown.map_err(|why| format!("--show: {why}"))?;
         // Now, not after an hour of measuring.

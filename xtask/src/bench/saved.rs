@@ -111,8 +111,19 @@ pub(crate) fn folder(workspace: &Workspace) -> PathBuf {
     workspace.root.join(workspace.target_dir()).join("bench")
 }
 
+/// The name of the most recent run, which nobody has to give.
+const LAST: &str = "last";
+
+/// The file of a run that was kept under this name, or of the last one.
+pub(crate) fn kept(workspace: &Workspace, name: &str) -> Result<PathBuf, String> {
+    if name == LAST { Ok(last(workspace)) } else { named(workspace, name) }
+}
+
 /// The file of a run with a name. A name is one word, since it becomes a file's.
 pub(crate) fn named(workspace: &Workspace, name: &str) -> Result<PathBuf, String> {
+    if name == LAST {
+        return Err(format!("`{LAST}` always is the most recent run: use another name"));
+    }
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
     if name.is_empty() || name.starts_with('.') || !name.chars().all(plain) {
         return Err(format!("`{name}` is no name for a run: use letters, digits, `-`, `_`, `.`"));
@@ -152,7 +163,7 @@ pub(crate) fn write(path: &Path, text: &str) -> Result<(), String> {
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use super::{Run, all, last, named, write};
+    use super::{Run, all, kept, last, named, write};
     use crate::bench::protocol::{Event, parse};
     use crate::crates::Workspace;
     use crate::scratch::Scratch;
@@ -236,9 +247,11 @@ pub(crate) mod tests {
     fn names_are_words_and_runs_are_found_newest_first() {
         let dir = Scratch::new("saved").unwrap();
         let workspace = Workspace { root: dir.path().to_owned(), packages: Vec::new() };
-        for name in ["", ".x", "a/b", "../x", "a b"] {
+        for name in ["", ".x", "a/b", "../x", "a b", "last"] {
             assert!(named(&workspace, name).is_err(), "{name}");
         }
+        assert_eq!(kept(&workspace, "last").unwrap(), last(&workspace));
+        assert_eq!(kept(&workspace, "one"), named(&workspace, "one"));
         let path = named(&workspace, "before-1.2").unwrap();
         Run { date: "2026-01-01".to_owned(), ..Run::default() }.save(&path).unwrap();
         let newest = Run { date: "2026-01-02".to_owned(), ..Run::default() };

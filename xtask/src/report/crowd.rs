@@ -6,7 +6,8 @@ use crate::bench::Row;
 /// How many there were, if the case's name counts them: `mutex contended by 4`, `1k queued`.
 pub(super) fn count(row: &Row) -> Option<u64> {
     let words: Vec<_> = row.text("case").split(' ').collect();
-    let after = words.iter().position(|word| *word == "by").and_then(|at| words.get(at + 1));
+    let last = words.iter().rposition(|word| ["by", "from", "to"].contains(word));
+    let after = last.and_then(|at| words.get(at + 1));
     let counted =
         ["senders", "receivers", "processes", "writers", "readers", "producers", "queued"];
     let before = words.iter().position(|word| counted.contains(word));
@@ -23,6 +24,8 @@ pub(super) fn name(row: &Row) -> String {
     let dull = [
         "contended",
         "by",
+        "from",
+        "to",
         "fan-in",
         "fan-out",
         "senders",
@@ -55,7 +58,11 @@ mod tests {
         for (case, count) in [
             ("mutex contended by 16", Some(16)),
             ("ring fan-in 64 B, 4 senders", Some(4)),
+            ("shm fan-in 48 B from 8", Some(8)),
+            ("shm broadcast 64 B to 2", Some(2)),
             ("file copied by hand", None),
+            ("file to pipe 1 MiB block", None),
+            ("file to file 16 KiB", None),
             ("mq shared send + recv any, 100k queued", Some(100_000)),
             ("signal queued signalfd busy", None),
             ("senders", None),
