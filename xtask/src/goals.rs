@@ -73,7 +73,7 @@ pub(crate) fn table(run: &Run) -> Table {
                lies between the quartiles of the pairs, or is closer than the machine's own spread in this run. \
                † are threads of one process. Cases that begin with `versus` need `--versus`."
             .to_owned(),
-        head: vec!["what", "goal", "measured", "outcome", "cases", "judged by"],
+        head: vec!["what", "goal", "measured", "outcome", "judged by", "cases"],
         rows: if measured == 0 { Vec::new() } else { rows },
         cards: true,
     }
@@ -85,17 +85,17 @@ fn line(goal: &Goal, outcome: Option<Outcome>) -> Vec<Cell> {
         None => [
             Cell::number(None),
             Cell::text("- not measured"),
-            Cell::number(None),
             Cell::text(format!("`{}`", goal.cases.join("`, `"))),
+            Cell::number(None),
         ],
         Some(outcome) => [
             Cell { row: outcome.row, ..Cell::number(Some(outcome.figure)) },
             Cell::text(outcome.verdict.word()),
+            Cell::text(outcome.worst),
             Cell::number(Some(match outcome.met {
                 met if met == outcome.cases || outcome.cases == 1 => outcome.cases.to_string(),
                 met => format!("{met} of {} met", outcome.cases),
             })),
-            Cell::text(outcome.worst),
         ],
     };
     head.into_iter().chain(rest).collect()

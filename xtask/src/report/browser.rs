@@ -20,7 +20,8 @@ pub(super) fn find() -> Option<PathBuf> {
     names.iter().flat_map(|name| dirs.iter().map(move |dir| dir.join(name))).find(|p| p.is_file())
 }
 
-/// Shows the page in a frame of this width, and asks for the widths of frame and content.
+/// Shows the page in a frame of this width, and asks for the widths of frame and content. A wide table
+/// may scroll within itself, but not one whose rows are cards.
 pub(super) fn widths(chromium: &Path, page: &str, width: u32) -> Result<Widths, String> {
     let dir = Scratch::new("browser")?;
     dir.write("page.html", page)?;
@@ -28,7 +29,10 @@ pub(super) fn widths(chromium: &Path, page: &str, width: u32) -> Result<Widths, 
     let probe = format!(
         "<!doctype html><iframe id=f src=page.html width={width} height=800 frameborder=0></iframe>\
          <script>onload = () => {{ const d = f.contentDocument.documentElement; \
-         document.title = 'WIDTHS ' + d.clientWidth + ' ' + d.scrollWidth + ' END'; }}</script>"
+         const cards = [...d.querySelectorAll('.cards')].map(table => table.parentElement); \
+         const right = part => part.getBoundingClientRect().left + part.scrollWidth; \
+         const most = Math.max(d.scrollWidth, ...cards.map(right)); \
+         document.title = 'WIDTHS ' + d.clientWidth + ' ' + Math.ceil(most) + ' END'; }}</script>"
     );
     dir.write("probe.html", &probe)?;
     let profile = format!("--user-data-dir={}", dir.path().join("profile").display());

@@ -76,18 +76,19 @@ fn ranges(run: &Run, placement: &str) -> Option<Chart> {
         .filter_map(|mechanism| summary::find(run, mechanism, "round-trip", placement))
         .map(|(index, row)| Entry::new(index, row))
         .collect();
-    let floor = run.rows.iter().enumerate().find(|(_, row)| {
+    let floors = run.rows.iter().enumerate().filter(|(_, row)| {
         row.text("role") == "floor"
             && row.text("scenario") == "round-trip"
             && row.text("placement") == placement
             && size(row) == Some(64)
     });
+    // Each case measured it anew. The machine has fast and slow phases: only the fastest is a floor.
+    let floor = floors.min_by(|a, b| group::by_time(a.1, b.1));
     if entries.len() < 2 {
         return None;
     }
     entries.extend(floor.map(|(index, row)| Entry::new(index, row)));
-    let time = |entry: &Entry<'_>| entry.row.number("p50_ns").unwrap_or(f64::INFINITY);
-    entries.sort_by(|a, b| time(a).total_cmp(&time(b)));
+    entries.sort_by(|a, b| group::by_time(a.row, b.row));
     let labels = ["median", "p99", "p99.9", "longest"];
     let series = PERCENTILES.iter().zip(labels).enumerate().map(|(style, (field, label))| Series {
         name: label.to_owned(),
@@ -147,6 +148,8 @@ fn lines(
 fn by_size(run: &Run, scenario: &str, placement: &str, field: &str) -> Vec<Series> {
     let mut found: Vec<(String, Vec<(f64, f64)>)> = Vec::new();
     let mut floor: Vec<(f64, f64)> = Vec::new();
+    let time = field.ends_with("_ns");
+    let better = |new: f64, old: f64| if time { new < old } else { new > old };
     for (index, row) in run.rows.iter().enumerate() {
         let (Some(size), Some(value)) = (row.number("size"), row.number(field)) else { continue };
         let here = row.text("scenario") == scenario && row.text("placement") == placement;
@@ -155,7 +158,11 @@ fn by_size(run: &Run, scenario: &str, placement: &str, field: &str) -> Vec<Serie
             continue;
         }
         match row.text("role") {
-            "floor" if row.text("crate") == "ipc-devkit" => floor.push((size, value)),
+            "floor" => match floor.iter_mut().find(|(known, _)| *known == size) {
+                Some((_, old)) if better(value, *old) => *old = value,
+                Some(_) => {}
+                None => floor.push((size, value)),
+            },
             "ours" if !group::is_versus(row) => {
                 add(&mut found, Entry::new(index, row).series, (size, value))
             }

@@ -67,8 +67,13 @@ pub(crate) fn groups(run: &Run) -> Vec<Group<'_>> {
         };
         let entry = Entry::new(index, row);
         match groups.iter_mut().find(same) {
-            // One floor is enough: they are the same in all cases of a group.
-            Some(group) if is_floor(&entry) && group.entries.iter().any(is_floor) => {}
+            // The floor is the same in all cases of a group, so the fastest of them is the one.
+            Some(group) if is_floor(&entry) => match group.entries.iter_mut().find(|e| is_floor(e))
+            {
+                Some(old) if by_time(row, old.row).is_lt() => *old = entry,
+                Some(_) => {}
+                None => group.entries.push(entry),
+            },
             Some(group) => group.entries.push(entry),
             None => groups.push(Group { scenario, size, placement, entries: vec![entry] }),
         }
@@ -78,8 +83,7 @@ pub(crate) fn groups(run: &Run) -> Vec<Group<'_>> {
         names.next().is_some_and(|first| names.any(|name| name != first))
     });
     for group in &mut groups {
-        let time = |entry: &Entry<'_>| entry.row.number("p50_ns").unwrap_or(f64::INFINITY);
-        group.entries.sort_by(|a, b| time(a).total_cmp(&time(b)));
+        group.entries.sort_by(|a, b| by_time(a.row, b.row));
     }
     groups.sort_by_key(|group| {
         let order = ["round-trip", "one-way", "wake", "open-close", "death", "file-to-file"];
@@ -88,6 +92,12 @@ pub(crate) fn groups(run: &Run) -> Vec<Group<'_>> {
         (scenario.unwrap_or(order.len()), group.scenario, placement, group.size)
     });
     groups
+}
+
+/// The order of medians; what has none comes last.
+pub(crate) fn by_time(a: &Row, b: &Row) -> std::cmp::Ordering {
+    let time = |row: &Row| row.number("p50_ns").unwrap_or(f64::INFINITY);
+    time(a).total_cmp(&time(b))
 }
 
 fn is_floor(entry: &Entry<'_>) -> bool {

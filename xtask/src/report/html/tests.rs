@@ -61,12 +61,14 @@ fn every_figure_leads_to_its_row() {
 
 /// The page is shown by a browser, which is asked how wide it became. Without one there is no answer.
 #[test]
-fn a_phone_need_not_scroll_sideways() {
+fn neither_phone_nor_desk_need_scroll_sideways() {
     let Some(chromium) = super::super::browser::find() else {
         eprintln!("skipped: no chromium here to show the page");
         return;
     };
     let page = render(&measured(), None).unwrap();
-    let widths = super::super::browser::widths(&chromium, &page, 390).unwrap();
-    assert!(widths.content <= widths.window, "{widths:?}");
+    for width in [390, 1440] {
+        let widths = super::super::browser::widths(&chromium, &page, width).unwrap();
+        assert!(widths.content <= widths.window && widths.window > 300, "{width}: {widths:?}");
+    }
 }
