@@ -40,8 +40,10 @@ pub(super) fn name(row: &Row) -> String {
         "one-core",
         "of",
     ];
-    let told = size(row).map(|size| format!(" {}", bytes(size))).unwrap_or_default();
-    let case = row.text("case").replace(&told, " ").replace(',', " ");
+    let mut case = row.text("case").replace(',', " ");
+    if let Some(size) = size(row) {
+        case = case.replace(&format!(" {}", bytes(size)), " ");
+    }
     let words: Vec<_> = case
         .split_whitespace()
         .filter(|word| !dull.contains(word) && !word.starts_with(|c: char| c.is_ascii_digit()))
@@ -52,6 +54,16 @@ pub(super) fn name(row: &Row) -> String {
 #[cfg(test)]
 mod tests {
     use crate::bench::saved::tests::{row, run};
+
+    #[test]
+    fn a_name_has_neither_count_nor_size() {
+        let lock = row("c", "mutex contended by 16", "Mutex", "ours", 64, 1.0);
+        let rows = run(&[lock.replace("\"size\":64,", ""), lock.replace(" by 16", " by 16 64 B")]);
+        assert!(rows.rows[0].get("size").is_none());
+        for row in &rows.rows {
+            assert_eq!(super::name(row), "Mutex (mutex)");
+        }
+    }
 
     #[test]
     fn a_crowd_is_counted_by_the_name() {
