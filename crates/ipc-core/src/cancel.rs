@@ -50,7 +50,7 @@ impl Canceller {
 
     /// Makes the eventfd unreadable again. A ring without a request is left over from one taken
     /// between its store and its write.
-    pub(crate) fn silence(&self) {
+    pub fn silence(&self) {
         let _ = rustix::io::read(&self.0.bell, &mut [0; 8]);
     }
 }

@@ -208,6 +208,7 @@ impl ForkMark {
         Ok(Self(station))
     }
 
+    #[inline]
     pub(crate) fn forked(&self) -> bool {
         self.0.page().owner.load(Ordering::Relaxed) == 0
     }

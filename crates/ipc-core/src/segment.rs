@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! 0       header: magic, version, kind, layout, sizes     written once, before it has a name
+//! 48      boot        which run of the kernel its users belong to
 //! 64      retired     1 once a new segment takes its name
 //! 128     deaths      a futex word
 //! 192     members     a futex word
@@ -12,33 +13,29 @@
 mod fault;
 mod header;
 mod map;
+mod memory;
+mod named;
+mod over;
+mod place;
 mod registry;
 
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::ptr::NonNull;
-use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use rustix::fs::{AtFlags, CWD, FileType, FlockOperation, MemfdFlags, Mode, OFlags};
-use rustix::fs::{FallocateFlags, fallocate, fchmod, flock, fstat, linkat, memfd_create, open};
-use rustix::fs::{fstatvfs, statat, unlinkat};
-use rustix::io::{Errno, retry_on_intr};
+use rustix::fs::OFlags;
 
-use crate::deadline::Deadline;
 use crate::life::{Membership, table};
-use crate::name::Name;
 use crate::safe::ShmSafe;
 
 pub use fault::Fault;
 pub use header::{HEADER, Header, MAGIC, MAX_SLOTS, Spec, VERSION};
 pub(crate) use map::Map;
-
-const DIR: &str = "/dev/shm";
-/// One `fallocate` takes at most so much: a signal costs at most so much work.
-const STEP: u64 = 16 << 20;
-/// How long an opener waits for another that is just attaching.
-const PATIENCE: std::time::Duration = std::time::Duration::from_secs(2);
-/// How often an open-or-create starts again because the name came and went.
-const TURNS: usize = 1000;
+pub use memory::Anonymous;
+use memory::{AttachLock, read_header, reopen, reserve};
+pub use place::At;
+pub use registry::{enter, forked};
 
 /// Who may use a segment, and whose segments are accepted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,10 +60,14 @@ pub struct Segment(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    // Before the map: the keeper lets go of it first.
+    // In this order: the keeper lets go first, and what is kept may be about the mapping.
     membership: Membership,
+    keep: Mutex<Vec<Keep>>,
     map: Arc<Map>,
 }
+
+/// What goes with a segment: see [`Segment::keep`].
+pub type Keep = Box<dyn std::any::Any + Send + Sync>;
 
 impl Segment {
     /// Makes a segment: all zeroes, then as `init` leaves it, then it has its name.
@@ -74,45 +75,20 @@ impl Segment {
     /// # Errors
     /// `AlreadyExists`, `NoSpace`, `TooLarge`, or what [`Fault`] says.
     pub fn create(
-        name: &Name,
+        at: impl Into<At>,
         spec: &Spec,
         access: &Access,
         init: impl FnOnce(&Self),
     ) -> Result<Self, Fault> {
-        registry::enter()?;
-        let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
-        let file = open(DIR, flags, Mode::empty()).map_err(Fault::of("create in /dev/shm"))?;
-        // The umask has no say: the file is unreachable until it is as asked.
-        fchmod(&file, Mode::from_raw_mode(access.mode)).map_err(Fault::of("set the mode"))?;
-        let segment = Self::fill(&file, spec)?;
-        init(&segment);
-        let from = format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&file));
-        linkat(CWD, from, CWD, path(name), AtFlags::SYMLINK_FOLLOW)
-            .map_err(Fault::of("publish the name"))?;
-        Ok(segment)
+        Self::create_with_file(&at.into(), spec, access, init).map(|(segment, _)| segment)
     }
 
     /// Opens a segment that exists.
     ///
     /// # Errors
     /// `NotFound`, or what is wrong with it: type, owner, mode, size, header, in this order.
-    pub fn open(name: &Name, spec: &Spec, access: &Access) -> Result<Self, Fault> {
-        registry::enter()?;
-        for _ in 0..TURNS {
-            let file = open_checked(name, access)?;
-            let header = read_header(&file, spec)?;
-            let lock = AttachLock::take(file.as_fd())?;
-            let map = Map::new(file.as_fd(), header).map_err(Fault::of("map the segment"))?;
-            if map.control().retired.load(std::sync::atomic::Ordering::Acquire) != 0 {
-                // Who replaces it holds the lock until the name is gone, or died before.
-                remove_name(name, &file)?;
-                continue;
-            }
-            let segment = Self::join(map)?;
-            drop(lock);
-            return Ok(segment);
-        }
-        Err(Fault::Contended)
+    pub fn open(at: impl Into<At>, spec: &Spec, access: &Access) -> Result<Self, Fault> {
+        Self::open_with_file(&at.into(), spec, access).map(|(segment, _)| segment)
     }
 
     /// Opens the segment, or makes it if there is none.
@@ -120,22 +96,13 @@ impl Segment {
     /// # Errors
     /// As [`open`](Self::open) and [`create`](Self::create).
     pub fn open_or_create(
-        name: &Name,
+        at: impl Into<At>,
         spec: &Spec,
         access: &Access,
         init: impl Fn(&Self),
     ) -> Result<Self, Fault> {
-        for _ in 0..TURNS {
-            match Self::open(name, spec, access) {
-                Err(Fault::NotFound) => {}
-                opened => return opened,
-            }
-            match Self::create(name, spec, access, &init) {
-                Err(Fault::AlreadyExists) => {}
-                created => return created,
-            }
-        }
-        Err(Fault::Contended)
+        Self::open_or_create_with_file(&at.into(), spec, spec, access, init)
+            .map(|(segment, _)| segment)
     }
 
     /// Makes a segment; one of this name in which nobody lives any more is replaced.
@@ -143,64 +110,81 @@ impl Segment {
     /// # Errors
     /// `AlreadyExists`: somebody lives in it. As [`open`](Self::open): it cannot be judged.
     pub fn replace_stale(
-        name: &Name,
+        at: impl Into<At>,
         spec: &Spec,
         access: &Access,
         init: impl Fn(&Self),
     ) -> Result<Self, Fault> {
-        for _ in 0..TURNS {
-            match Self::create(name, spec, access, &init) {
-                Err(Fault::AlreadyExists) => {}
-                created => return created,
-            }
-            match retire(name, spec, access) {
-                Ok(()) | Err(Fault::NotFound) => {}
-                Err(fault) => return Err(fault),
-            }
-        }
-        Err(Fault::Contended)
+        Self::replace_stale_with_file(&at.into(), spec, access, init).map(|(segment, _)| segment)
     }
 
     /// Removes the name. Who lives in the segment goes on; the memory goes with the last.
     ///
     /// # Errors
     /// `NotFound`, or what `unlink(2)` reports.
-    pub fn unlink(name: &Name) -> Result<(), Fault> {
-        unlinkat(CWD, path(name), AtFlags::empty()).map_err(Fault::of("remove the name"))
+    pub fn unlink(at: impl Into<At>) -> Result<(), Fault> {
+        at.into().unlink()
     }
 
-    /// Makes a segment without a name, to be passed on as a descriptor.
+    /// Makes a segment without a name, to be passed on as a descriptor. It is sealed: nobody can change
+    /// its size.
     ///
     /// # Errors
     /// As [`create`](Self::create).
     pub fn anonymous(spec: &Spec, init: impl FnOnce(&Self)) -> Result<(Self, OwnedFd), Fault> {
+        Self::anonymous_with(spec, &Anonymous::default(), init)
+    }
+
+    /// As [`anonymous`](Self::anonymous); with huge pages the body is larger than asked for, so that it
+    /// ends with a page.
+    ///
+    /// # Errors
+    /// As [`create`](Self::create).
+    pub fn anonymous_with(
+        spec: &Spec,
+        how: &Anonymous,
+        init: impl FnOnce(&Self),
+    ) -> Result<(Self, OwnedFd), Fault> {
         registry::enter()?;
-        let file = memfd_create("ipc", MemfdFlags::CLOEXEC).map_err(Fault::of("create memory"))?;
-        let segment = Self::fill(&file, spec)?;
+        let mut header = Header::new(spec)?;
+        if let Some(power) = how.huge {
+            let page = 1_usize.checked_shl(power).ok_or(Fault::TooLarge)?;
+            let whole = header.total().checked_next_multiple_of(page).ok_or(Fault::TooLarge)?;
+            header = Header::new(&Spec { body: whole - header.body_offset, ..*spec })?;
+        }
+        let file = how.create()?;
+        let segment = Self::fill(&file, header)?;
+        how.seal(&file)?;
         init(&segment);
         Ok((segment, file))
     }
 
-    /// Opens the segment behind a descriptor. Whoever gave it vouches for its owner.
+    /// Opens the segment behind a descriptor. Whoever gave it vouches for its owner; its size must be
+    /// sealed.
     ///
     /// # Errors
-    /// As [`open`](Self::open).
+    /// As [`open`](Self::open). `Corrupt`: its memory could be taken away under us. `Os` (EACCES): the
+    /// descriptor is for reading only.
     pub fn from_fd(fd: OwnedFd, spec: &Spec) -> Result<Self, Fault> {
         registry::enter()?;
-        let stat = fstat(&fd).map_err(Fault::of("look at it"))?;
-        if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
-            return Err(Fault::NotAFile);
-        }
-        // A description of our own: a lock on the one that we were given is the giver's too.
-        let own = format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&fd));
-        let own = open(own, OFlags::RDWR | OFlags::CLOEXEC, Mode::empty());
-        let own = own.map_err(Fault::of("open it again"))?;
+        let own = reopen(&fd, OFlags::RDWR)?;
         let header = read_header(&own, spec)?;
         let lock = AttachLock::take(own.as_fd())?;
         let map = Map::new(own.as_fd(), header).map_err(Fault::of("map the segment"))?;
-        let segment = Self::join(map)?;
+        let segment = Self::join(map, None)?;
         drop(lock);
         Ok(segment)
+    }
+
+    /// As [`look`](Self::look), behind a descriptor.
+    ///
+    /// # Errors
+    /// As [`from_fd`](Self::from_fd).
+    pub fn look_at_fd(fd: &OwnedFd, spec: &Spec) -> Result<(OwnedFd, Header), Fault> {
+        registry::enter()?;
+        let own = reopen(fd, OFlags::RDONLY)?;
+        let header = read_header(&own, spec)?;
+        Ok((own, header))
     }
 
     /// The segment of this process that an address lies in.
@@ -220,6 +204,18 @@ impl Segment {
     #[must_use]
     pub fn body_size(&self) -> usize {
         self.0.map.header().body_size
+    }
+
+    /// The whole mapping, its header included: where it begins, and its bytes.
+    #[must_use]
+    pub fn whole(&self) -> (NonNull<u8>, usize) {
+        (self.0.map.base(), self.0.map.header().total())
+    }
+
+    /// Keeps something as long as this segment is mapped; it is dropped between the end of the keeper and the
+    /// unmapping, in a forked child too.
+    pub fn keep(&self, what: Keep) {
+        self.0.keep.lock().unwrap_or_else(PoisonError::into_inner).push(what);
     }
 
     /// The place of a `T`, `offset` bytes into the body; none if it does not fit or is not aligned.
@@ -250,18 +246,24 @@ impl Segment {
     }
 
     /// Reserves the memory of a new segment, which nobody else can reach yet, and lives in it.
-    fn fill(file: &OwnedFd, spec: &Spec) -> Result<Self, Fault> {
-        let header = Header::new(spec)?;
+    fn fill(file: &OwnedFd, header: Header) -> Result<Self, Fault> {
         reserve(file, header.total() as u64)?;
         let map = Map::new(file.as_fd(), header).map_err(Fault::of("map the segment"))?;
-        map.write_header();
-        Self::join(map)
+        map.write_header_without_magic();
+        map.publish();
+        Self::join(map, None)
     }
 
-    fn join(map: Map) -> Result<Self, Fault> {
+    /// The caller holds the attach lock, or nobody else can reach the segment.
+    fn join(map: Map, keep: Option<Keep>) -> Result<Self, Fault> {
         let map = Arc::new(map);
+        if map.control().boot.load(Ordering::Acquire) != memory::boot() {
+            table::bury_all(&map);
+            map.control().boot.store(memory::boot(), Ordering::Release);
+        }
         let membership = Membership::attach(Arc::clone(&map))?;
-        let inner = Arc::new(Inner { membership, map });
+        let inner =
+            Arc::new(Inner { membership, keep: Mutex::new(keep.into_iter().collect()), map });
         registry::insert(inner.map.range(), &inner);
         Ok(Self(inner))
     }
@@ -275,115 +277,5 @@ impl Drop for Inner {
             // The memory of a forked child: its mapping and its keeper's are left as they are.
             std::mem::forget(Arc::clone(&self.map));
         }
-    }
-}
-
-fn path(name: &Name) -> String {
-    format!("{DIR}/{}", name.bare())
-}
-
-/// Opens by name; type, owner and mode are checked on the descriptor.
-fn open_checked(name: &Name, access: &Access) -> Result<OwnedFd, Fault> {
-    let flags = OFlags::RDWR | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
-    let file = open(path(name), flags, Mode::empty()).map_err(Fault::of("open"))?;
-    let stat = fstat(&file).map_err(Fault::of("look at it"))?;
-    if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
-        return Err(Fault::NotAFile);
-    }
-    let me = rustix::process::geteuid().as_raw();
-    if ![0, me].contains(&stat.st_uid) && !access.owners.contains(&stat.st_uid) {
-        return Err(Fault::WrongOwner { uid: stat.st_uid });
-    }
-    // We never give a right to execute, or set-id bits.
-    match stat.st_mode & 0o7777 {
-        mode if mode & !0o666 != 0 => Err(Fault::WrongMode { mode }),
-        _ => Ok(file),
-    }
-}
-
-/// Reads by `pread`, which cannot fault, whatever the file's size is meanwhile.
-fn read_header(file: &OwnedFd, spec: &Spec) -> Result<Header, Fault> {
-    let size = fstat(file).map_err(Fault::of("look at it"))?.st_size;
-    let size = u64::try_from(size).unwrap_or(0);
-    let mut bytes = [0; HEADER];
-    let read = retry_on_intr(|| rustix::io::pread(file, &mut bytes, 0));
-    match read.map_err(Fault::of("read the header"))? {
-        HEADER => Header::decode(&bytes, size, spec),
-        short => Err(Fault::Truncated { size: short as u64, needed: HEADER as u64 }),
-    }
-}
-
-/// Reserves every page now: a full `/dev/shm` is an error here, not a SIGBUS later.
-fn reserve(file: &OwnedFd, total: u64) -> Result<(), Fault> {
-    // Beyond this limit the kernel would send SIGXFSZ.
-    let limit = rustix::process::getrlimit(rustix::process::Resource::Fsize);
-    if limit.current.is_some_and(|most| most < total) {
-        return Err(Fault::TooLarge);
-    }
-    // Not a page is taken of what cannot be had whole. No blocks at all: no limit is set.
-    let room = fstatvfs(file).map_err(Fault::of("look for room"))?;
-    if room.f_blocks != 0 && room.f_bavail.saturating_mul(room.f_frsize) < total {
-        return Err(Fault::NoSpace);
-    }
-    let mut done = 0;
-    while done < total {
-        let step = STEP.min(total - done);
-        retry_on_intr(|| fallocate(file, FallocateFlags::empty(), done, step))
-            .map_err(Fault::of("reserve memory"))?;
-        done += step;
-    }
-    Ok(())
-}
-
-/// Takes the name away from a segment in which nobody lives.
-fn retire(name: &Name, spec: &Spec, access: &Access) -> Result<(), Fault> {
-    let file = open_checked(name, access)?;
-    let any_body = Spec { body: 0, ..*spec };
-    let header = read_header(&file, &any_body)?;
-    let _lock = AttachLock::take(file.as_fd())?;
-    let map = Map::new(file.as_fd(), header).map_err(Fault::of("map the segment"))?;
-    if table::anybody(&map) {
-        return Err(Fault::AlreadyExists);
-    }
-    // An opener that has it open already must not move in: it looks at this under the lock.
-    map.control().retired.store(1, std::sync::atomic::Ordering::Release);
-    remove_name(name, &file)
-}
-
-/// Removes the name if it still means this file. The caller holds the file's attach lock.
-fn remove_name(name: &Name, file: &OwnedFd) -> Result<(), Fault> {
-    let ours = fstat(file).map_err(Fault::of("look at it"))?;
-    match statat(CWD, path(name), AtFlags::SYMLINK_NOFOLLOW) {
-        Ok(there) if (there.st_dev, there.st_ino) == (ours.st_dev, ours.st_ino) => {
-            Segment::unlink(name)
-        }
-        Ok(_) | Err(Errno::NOENT) => Ok(()),
-        Err(errno) => Err(Fault::of("look at the name")(errno)),
-    }
-}
-
-/// One attaches at a time. The kernel drops the lock with the process.
-struct AttachLock<'a>(BorrowedFd<'a>);
-
-impl<'a> AttachLock<'a> {
-    fn take(fd: BorrowedFd<'a>) -> Result<Self, Fault> {
-        let deadline = Deadline::after(PATIENCE);
-        loop {
-            match flock(fd, FlockOperation::NonBlockingLockExclusive) {
-                Ok(()) => return Ok(Self(fd)),
-                // Held for some system calls, unless its holder is stopped; nothing announces its end.
-                Err(Errno::WOULDBLOCK) if !deadline.passed() => crate::owner::pause(deadline),
-                Err(Errno::WOULDBLOCK) => return Err(Fault::Contended),
-                Err(Errno::INTR) => {}
-                Err(errno) => return Err(Fault::of("lock the segment")(errno)),
-            }
-        }
-    }
-}
-
-impl Drop for AttachLock<'_> {
-    fn drop(&mut self) {
-        // A forked child may hold the description: closing would not drop the lock then.
-        let _ = flock(self.0, FlockOperation::Unlock);
     }
 }

@@ -44,12 +44,15 @@ pub(crate) fn without_sigpipe<T>(call: impl FnOnce() -> Result<T, Errno>) -> Res
 }
 
 /// Runs `call` with all signals blocked in this thread, except those that the C library keeps for
-/// itself: a thread that `call` starts never runs the program's handlers.
+/// itself, and SIGBUS: blocked, it would end the process where a handler could repair the memory that a
+/// peer cut off. A thread that `call` starts runs no other handler of the program.
 #[cfg(not(loom))]
 pub(crate) fn with_signals_blocked<T>(call: impl FnOnce() -> T) -> T {
     let mut all = sigset(&[]);
     // SAFETY: `sigfillset` writes the set it is given; it is live.
     unsafe { libc::sigfillset(&raw mut all) };
+    // SAFETY: `sigdelset` changes an initialised set; the line above initialised it.
+    unsafe { libc::sigdelset(&raw mut all, libc::SIGBUS) };
     let mut before = MaybeUninit::<libc::sigset_t>::uninit();
     // SAFETY: `pthread_sigmask` reads the first set and writes the second; both are live.
     unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, &raw const all, before.as_mut_ptr()) };

@@ -72,11 +72,17 @@ pub(super) struct Named {
 }
 
 impl Named {
+    /// A ring for at least four messages.
     pub(super) fn new(size: usize, wait: Wait) -> Rc<Self> {
+        Self::with(size, 4, wait)
+    }
+
+    /// A ring for at least so many messages.
+    pub(super) fn with(size: usize, messages: usize, wait: Wait) -> Rc<Self> {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let name = format!("ipc-t-{}-{number}-ring", std::process::id());
-        let capacity = (128 << 10).max(4 * (size + 256));
+        let capacity = (128 << 10).max(messages * (size + 256));
         Rc::new(Self { name, options: Options::new().capacity(capacity).wait(wait) })
     }
 
@@ -92,7 +98,7 @@ impl Drop for Named {
     }
 }
 
-fn round_trip(size: usize, wait: Wait) -> Pair {
+pub(super) fn round_trip(size: usize, wait: Wait) -> Pair {
     let (there, back) = (Named::new(size, wait), Named::new(size, wait));
     let (there_too, back_too) = (Rc::clone(&there), Rc::clone(&back));
     let mut near: Option<(Sender, Receiver)> = None;
@@ -121,7 +127,7 @@ fn round_trip(size: usize, wait: Wait) -> Pair {
     )
 }
 
-fn one_way(size: usize, wait: Wait) -> Pair {
+pub(super) fn one_way(size: usize, wait: Wait) -> Pair {
     let ring = Named::new(size, wait);
     let ring_too = Rc::clone(&ring);
     let mut near: Option<Receiver> = None;

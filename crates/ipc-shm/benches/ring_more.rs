@@ -62,7 +62,7 @@ pub(super) fn cases(bench: &mut Bench) {
 
 /// Written and checked where it stands.
 fn in_place(size: usize) -> Pair {
-    let ring = Named::new(size, Wait::Spin);
+    let ring = Named::with(size, 8, Wait::Spin);
     let ring_too = Rc::clone(&ring);
     let (mut near, mut far) = (None, None);
     Pair::two(

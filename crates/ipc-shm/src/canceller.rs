@@ -19,11 +19,30 @@ use ipc_core::life::sleep::CancelWord;
 /// # }
 /// ```
 #[derive(Clone, Debug)]
-pub struct Canceller(pub(crate) CancelWord);
+pub struct Canceller(Kind);
+
+#[derive(Clone, Debug)]
+enum Kind {
+    /// Waits on a futex have a word that they sleep on, too.
+    Word(CancelWord),
+    /// Waits on a descriptor poll an eventfd beside it.
+    Event(ipc_core::cancel::Canceller),
+}
 
 impl Canceller {
+    pub(crate) fn word(word: CancelWord) -> Self {
+        Self(Kind::Word(word))
+    }
+
+    pub(crate) fn event(canceller: ipc_core::cancel::Canceller) -> Self {
+        Self(Kind::Event(canceller))
+    }
+
     /// Ends the current or the next wait.
     pub fn cancel(&self) {
-        self.0.cancel();
+        match &self.0 {
+            Kind::Word(word) => word.cancel(),
+            Kind::Event(canceller) => canceller.cancel(),
+        }
     }
 }

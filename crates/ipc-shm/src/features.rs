@@ -13,6 +13,9 @@ pub struct Features {
     /// Sleepers hear of deaths at once: `futex_waitv(2)` (kernel 5.16). Without it they look every
     /// 100 ms.
     pub waitv: bool,
+    /// The [guard](crate::guard) is installed. Without it, named segments and files are read and written
+    /// by system calls.
+    pub guard: bool,
 }
 
 /// Asks the kernel which facilities this crate uses here.
@@ -23,5 +26,9 @@ pub struct Features {
 #[must_use]
 pub fn features() -> Features {
     let fence = fence::support();
-    Features { asymmetric_fence: fence.registered && fence.can_send, waitv: has_waitv() }
+    Features {
+        asymmetric_fence: fence.registered && fence.can_send,
+        waitv: has_waitv(),
+        guard: crate::guard::installed(),
+    }
 }

@@ -90,7 +90,7 @@ pub(crate) fn check_peers(peers: usize) -> Result<()> {
     }
 }
 
-fn check(name: &str) -> Result<Name> {
+pub(crate) fn check(name: &str) -> Result<Name> {
     Name::new(name, NAME_MAX)
         .map_err(|fault| Error::InvalidName { name: name.to_owned(), reason: fault.to_string() })
 }

@@ -18,18 +18,18 @@ mod batch;
 mod copy;
 #[cfg(not(loom))]
 mod end;
-mod flow;
+pub(crate) mod flow;
 #[cfg(not(loom))]
-mod memory;
+pub(crate) mod memory;
 #[cfg(not(loom))]
 mod options;
 #[cfg(not(loom))]
 mod peek;
 #[cfg(not(loom))]
 mod receiver;
-mod record;
+pub(crate) mod record;
 #[cfg(not(loom))]
-mod role;
+pub(crate) mod role;
 #[cfg(not(loom))]
 mod sender;
 #[cfg(not(loom))]
@@ -39,6 +39,8 @@ mod slots;
 mod stream;
 #[cfg(not(loom))]
 pub mod typed;
+#[cfg(not(loom))]
+pub mod untrusted;
 
 #[cfg(not(loom))]
 pub use self::{

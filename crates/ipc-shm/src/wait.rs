@@ -147,7 +147,7 @@ fn look(
 }
 
 /// Asked once: it reads files.
-fn one_cpu_cached() -> bool {
+pub(crate) fn one_cpu_cached() -> bool {
     static ONE: std::sync::OnceLock<bool> = std::sync::OnceLock::new();
     *ONE.get_or_init(one_cpu)
 }

@@ -4,7 +4,7 @@ use super::source::Source;
 use super::{Finding, Tree};
 
 /// The whole of ipc-core in lines of code: small enough to be audited in one sitting.
-const CORE_LINES: usize = 2500;
+const CORE_LINES: usize = 3200;
 
 pub(super) fn check(tree: &Tree, findings: &mut Vec<Finding>) {
     for source in &tree.sources {

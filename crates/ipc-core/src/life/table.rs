@@ -45,6 +45,19 @@ pub(crate) fn anybody(map: &Map) -> bool {
     (0..map.header().slots).any(|slot| owner_in(map, slot).is_some())
 }
 
+/// Calls everybody dead: they lived before the machine was started. The caller holds the attach lock.
+pub(crate) fn bury_all(map: &Map) {
+    for slot in map.slots() {
+        let seen = slot.word.load(Ordering::Acquire);
+        if lives(seen) {
+            let dead = (seen & !0xffff_ffff) | u64::from(OWNER_DIED | WAITERS);
+            let _ = slot.word.compare_exchange(seen, dead, Ordering::AcqRel, Ordering::Relaxed);
+        }
+        // A number of a former run says nothing about one of this run.
+        slot.last_tid.store(0, Ordering::Relaxed);
+    }
+}
+
 /// Tells the sleepers of every death that nobody may have told them of.
 pub(super) fn report_deaths(map: &Map) {
     for slot in map.slots() {

@@ -4,6 +4,8 @@ use super::Fault;
 
 /// Reads `ipc seg` and a line end, so that a text file is never taken for one.
 pub const MAGIC: u64 = u64::from_le_bytes(*b"ipcseg\r\n");
+/// Stands in the place of [`MAGIC`] while a segment is laid into memory that was there before.
+pub(super) const BUILDING: u64 = u64::from_le_bytes(*b"ipcbuild");
 /// Version of this header and the life table; what lives in the body has its own.
 pub const VERSION: u32 = 1;
 /// Bytes of the header proper.
@@ -85,6 +87,7 @@ impl Header {
         put(24, &self.layout.to_le_bytes());
         put(32, &(self.body_offset as u64).to_le_bytes());
         put(40, &(self.body_size as u64).to_le_bytes());
+        put(48, &super::memory::boot().to_le_bytes());
         bytes
     }
 

@@ -28,7 +28,12 @@ pub(crate) struct Slot {
 #[repr(C)]
 #[derive(Debug)]
 pub(crate) struct Control {
-    _header: [u8; HEADER],
+    /// `MAGIC`, or `BUILDING`. Stored last (Release) by who lays a segment into memory that was there.
+    pub(super) magic: AtomicU64,
+    _header: [u8; 40],
+    /// See `memory::boot`. Changed under the attach lock, after the slots of another run were freed.
+    pub(super) boot: AtomicU64,
+    _spare: u64,
     /// 1: replaced by a new segment of the same name. Written under the attach lock, never undone.
     pub(crate) retired: AtomicU32,
     _pad: [u8; 60],
@@ -102,6 +107,11 @@ impl Map {
         unsafe { self.body().add(offset.min(self.header.body_size)) }
     }
 
+    /// The first byte of all.
+    pub(super) fn base(&self) -> NonNull<u8> {
+        self.base
+    }
+
     /// How far from the start of the mapping a word is that lies in it.
     pub(crate) fn offset_of(&self, word: &AtomicU32) -> Option<usize> {
         let address = std::ptr::from_ref(word).addr();
@@ -125,12 +135,29 @@ impl Map {
         start..start + self.header.total()
     }
 
-    /// Writes the header of a new segment.
-    pub(super) fn write_header(&self) {
+    /// Writes the header of a new segment, all but its first word.
+    pub(super) fn write_header_without_magic(&self) {
         let bytes = self.header.encode();
-        // SAFETY: the mapping is longer than a header, private to us until it is published, and does
-        // not overlap a local array.
-        unsafe { self.base.copy_from_nonoverlapping(NonNull::from(&bytes).cast(), HEADER) };
+        // SAFETY: the mapping is longer than a header.
+        let second = unsafe { self.base.add(8) };
+        let rest = NonNull::from(&bytes[8..]).cast();
+        // SAFETY: `HEADER` bytes are mapped, nobody else uses them until they are published, and a
+        // local array lies elsewhere.
+        unsafe { second.copy_from_nonoverlapping(rest, HEADER - 8) };
+    }
+
+    /// Says that the segment is whole.
+    pub(super) fn publish(&self) {
+        self.control().magic.store(super::MAGIC, std::sync::atomic::Ordering::Release);
+    }
+
+    /// Zeroes all but the header. Nobody else uses it.
+    pub(super) fn zero(&self) {
+        // SAFETY: the mapping is longer than a header.
+        let rest = unsafe { self.base.add(HEADER) };
+        // SAFETY: so many bytes are mapped behind the header; the caller holds the attach lock of a
+        // segment that is not published.
+        unsafe { rest.write_bytes(0, self.header.total() - HEADER) };
     }
 
     /// Whether the life table is still there: somebody may have truncated the file. (A kernel before

@@ -10,8 +10,11 @@ use crate::life::ForkMark;
 static SEGMENTS: Mutex<BTreeMap<usize, (usize, Weak<Inner>)>> = Mutex::new(BTreeMap::new());
 static MARK: OnceLock<ForkMark> = OnceLock::new();
 
-/// Called before a segment is made or opened.
-pub(super) fn enter() -> Result<(), Fault> {
+/// Called before a segment is made or opened; from then on [`forked`] tells.
+///
+/// # Errors
+/// `Forked`, or what the kernel reports.
+pub fn enter() -> Result<(), Fault> {
     if MARK.get().is_none() {
         let mark = ForkMark::new().map_err(|errno| Fault::Os { op: "map a page", errno })?;
         let _ = MARK.set(mark);
@@ -19,8 +22,11 @@ pub(super) fn enter() -> Result<(), Fault> {
     if forked() { Err(Fault::Forked) } else { Ok(()) }
 }
 
-/// Looks at no lock: in a forked child another thread's copy may hold it for ever.
-fn forked() -> bool {
+/// Whether this process was forked from one that used segments. It looks at no lock: in a forked child
+/// another thread's copy may hold it for ever.
+#[must_use]
+#[inline]
+pub fn forked() -> bool {
     MARK.get().is_some_and(ForkMark::forked)
 }
 

@@ -175,6 +175,61 @@ fn a_foreign_owner_is_refused_unless_allowed() {
     });
 }
 
+/// S1, S2: anonymous memory is sealed before its descriptor leaves, and what is not sealed is refused.
+#[test]
+fn anonymous_memory_keeps_its_size() {
+    use rustix::fs::{MemfdFlags, SealFlags, fcntl_get_seals, ftruncate, memfd_create};
+    alone("segment::anonymous_memory_keeps_its_size", || {
+        let (segment, fd) = Segment::anonymous(&SPEC, |_| {}).expect("anonymous");
+        let wanted = SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL;
+        assert!(fcntl_get_seals(&fd).expect("seals").contains(wanted));
+        for size in [0, 1 << 20] {
+            assert_eq!(ftruncate(&fd, size), Err(rustix::io::Errno::PERM));
+        }
+        let copy = memfd_create("ipc-t", MemfdFlags::CLOEXEC).expect("memory");
+        let (_, len) = segment.whole();
+        let mut bytes = vec![0; len];
+        rustix::io::pread(&fd, &mut bytes, 0).expect("read");
+        rustix::io::pwrite(&copy, &bytes, 0).expect("write");
+        let refused = Segment::from_fd(copy, &SPEC).expect_err("it could shrink");
+        assert_eq!(refused, Fault::Corrupt { what: "it is not sealed against shrinking" });
+    });
+}
+
+/// Memory that is there already gets one segment, whoever comes first; a half laid one is begun again.
+#[test]
+fn memory_that_is_there_gets_one_segment() {
+    alone("segment::memory_that_is_there_gets_one_segment", || {
+        let name = scratch::name("over");
+        let path = file(&name);
+        let access = Access { mode: 0o600, ..Access::default() };
+        let at = ipc_core::segment::At::from(&named(&name));
+        let over = |mark: u32| {
+            let laid = Segment::over(&at, &SPEC, &access, Box::new(()), |segment| {
+                World(segment.clone()).shared().count[1].store(mark, Ordering::Relaxed);
+            });
+            laid.map(|(segment, _file)| World(segment))
+        };
+        let there = std::fs::File::options().create_new(true).read(true).write(true).open(&path);
+        let there = there.expect("create");
+        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o600)).expect("chmod");
+        there.set_len(1000).expect("size");
+        assert!(matches!(over(1).map(drop), Err(Fault::Truncated { size: 1000, .. })));
+        there.set_len(20_000).expect("size");
+        let first = over(1).expect("laid");
+        assert_eq!(first.0.body_size(), 20_000 - 1280);
+        let second = over(2).expect("opened");
+        assert_eq!(second.shared().count[1].load(Ordering::Relaxed), 1);
+        assert_eq!(second.0.members().live(), 2);
+        drop((first, second));
+        there.write_all_at(b"ipcbuild", 0).expect("as if the builder had been killed");
+        let third = over(3).expect("begun again");
+        assert_eq!(third.shared().count[1].load(Ordering::Relaxed), 3);
+        assert_eq!(third.0.members().live(), 1);
+        Segment::unlink(&named(&name)).expect("unlink");
+    });
+}
+
 /// X14: without its name a segment works on; a new opener finds nothing, or a new one.
 #[test]
 fn unlinking_leaves_the_living_alone() {

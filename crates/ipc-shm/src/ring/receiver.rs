@@ -359,6 +359,6 @@ impl Receiver {
     /// Something that ends the current or the next wait of this end.
     #[must_use]
     pub fn canceller(&self) -> Canceller {
-        Canceller(self.end.cancel.clone())
+        Canceller::word(self.end.cancel.clone())
     }
 }

@@ -51,6 +51,12 @@ impl Role {
         self.0.compare_exchange(mine, closed, Ordering::Release, Ordering::Relaxed).is_ok()
     }
 
+    /// Who has it or had it last, 0 if nobody.
+    #[inline]
+    pub(crate) fn owner(&self) -> u32 {
+        self.0.load(Ordering::Relaxed) & !CLOSED
+    }
+
     /// What became of who had it.
     pub(crate) fn other(&self, members: &Membership) -> Other {
         let seen = self.0.load(Ordering::Acquire);

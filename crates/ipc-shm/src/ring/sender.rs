@@ -255,8 +255,10 @@ impl Sender {
     fn publish(&mut self, place: Place) {
         Tx::publish(&self.end.memory, place);
         self.end.ring_receiver();
-        // A line of the next message, or the one after its header: it was the receiver's a lap ago.
-        if place.len <= PACKED {
+        // If the next message is like this one, these lines are written next; they were the receiver's a lap
+        // ago.
+        self.end.memory.expect_write(2 * place.end - place.at);
+        if place.len > PACKED {
             self.end.memory.expect_write(place.end + LINE);
         }
     }
@@ -306,6 +308,6 @@ impl Sender {
     /// Something that ends the current or the next wait of this end.
     #[must_use]
     pub fn canceller(&self) -> Canceller {
-        Canceller(self.end.cancel.clone())
+        Canceller::word(self.end.cancel.clone())
     }
 }

@@ -1,5 +1,7 @@
 //! Waiting for a ring by descriptor.
 
+mod others;
+
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 

@@ -53,7 +53,8 @@ pub fn one_way(size: usize, placement: Placement) -> io::Result<Pair> {
 /// # Errors
 /// The kernel gives no memory.
 pub fn one_way_in_place(size: usize) -> io::Result<Pair> {
-    let layout = Layout::of(size);
+    // Nothing but the ends of a message need be in a cache.
+    let layout = Layout::with(size, 8);
     let area = Rc::new(Area::new(layout.length())?);
     let receiver = Receiver { area: Rc::clone(&area), layout, sleeps: false };
     let mut sender = Sender { area, layout, sleeps: false, tail: 0 };
@@ -113,6 +114,11 @@ struct Layout {
 impl Layout {
     /// As many slots as stay inside a second-level cache, but at least four.
     fn of(size: usize) -> Self {
+        Self::with(size, 4)
+    }
+
+    /// The same, but at least so many.
+    fn with(size: usize, least: usize) -> Self {
         const CACHE: usize = 128 * 1024;
         let (payload, stride) = if 8 + size <= LINE {
             (8, LINE)
@@ -123,7 +129,7 @@ impl Layout {
             // Long copies are fast only between places that are aligned alike.
             (LINE, LINE + size.next_multiple_of(LINE))
         };
-        let slots = (CACHE / stride).max(4).next_power_of_two();
+        let slots = (CACHE / stride).max(least).next_power_of_two();
         Self { slots: slots as u64, stride, payload }
     }
 

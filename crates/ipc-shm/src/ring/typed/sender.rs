@@ -146,7 +146,7 @@ impl<T: ShmSafe> Sender<T> {
     /// Something that ends the current or the next wait of this end.
     #[must_use]
     pub fn canceller(&self) -> Canceller {
-        Canceller(self.end.cancel.clone())
+        Canceller::word(self.end.cancel.clone())
     }
 
     /// Removes the name. Who has the ring open goes on with it.
