@@ -57,3 +57,13 @@ pub fn heavy() -> bool {
     #[cfg(loom)]
     true
 }
+
+/// After a process was judged dead, before what it held is taken over: its other threads are still.
+///
+/// The kernel marks a dead process's slot when one of its threads ends. Another one may go on for some
+/// microseconds on its processor, until the signal that ended the first gets there. The barrier
+/// interrupts every processor that runs a registered process, and a killed thread does not come back from an
+/// interrupt. Where the kernel refuses the barrier, those microseconds stay.
+pub fn still() {
+    let _ = heavy();
+}

@@ -13,6 +13,7 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::deadline::Wait;
+use crate::fence::still;
 use crate::life::sleep::{CancelWord, Sleeper, Stop, wake_all, wake_one};
 use crate::life::{Membership, OwnerId};
 
@@ -104,7 +105,10 @@ impl RawLock {
                     return Err(LockFault::NotRecoverable);
                 }
                 Some(owner) if members.is_alive(owner) => None,
-                Some(owner) => Some(Locked::OwnerDied(owner)),
+                Some(owner) => {
+                    still();
+                    Some(Locked::OwnerDied(owner))
+                }
             };
             if let Some(locked) = found {
                 // Whoever slept keeps the mark: others may sleep too.

@@ -4,6 +4,7 @@
 //! non-blocking descriptor of its own, `msgsnd` and `msgrcv` with `IPC_NOWAIT`, on a message that already has its type
 //! in front. Where both sides sleep, raw waits as the kernel does, ours as it must to end in time.
 
+mod boost;
 mod raw;
 mod shared;
 mod timing;

@@ -1,4 +1,4 @@
-//! Queues in shared memory, kill-safe, beside POSIX queues by raw calls.
+//! Queues in shared memory, kill-safe, beside POSIX queues by raw calls and beside Boost's.
 //!
 //! `ipc-mq` receives for good (`recv_now`); `ipc-mq ack` holds each message and acknowledges it;
 //! `ipc-mq batch` sends and receives up to 16 at a time.
@@ -10,7 +10,7 @@ use ipc_devkit::bench::{Bench, Better, Buffer, Case, Pair, Placement, Scenario, 
 use ipc_mq::Error;
 use ipc_mq::shared::{Envelope, Filter, Queue, QueueOptions};
 
-use super::{Ends, Send, one_way, raw, round_trip};
+use super::{Ends, Send, boost, one_way, raw, round_trip};
 
 /// A queue that is never empty.
 const DEEP: Scenario = Scenario::new("deep", Better::LowerTime);
@@ -38,9 +38,8 @@ fn messages(bench: &mut Bench, label: &str, size: usize, placement: Placement) {
             .floor_exchange()
             .raw("raw posix mq", move || round_trip(size, || raw::posix(size, busy)))
             .ours("ipc-mq", move || round_trip(size, || Ok(ours(CAPACITY, size, busy))))
-            .peer("ipc-mq ack", move || {
-                round_trip(size, || Ok(acknowledged(CAPACITY, size, busy)))
-            }),
+            .peer("ipc-mq ack", move || round_trip(size, || Ok(acknowledged(CAPACITY, size, busy))))
+            .peer("boost", move || round_trip(size, || boost::ends(CAPACITY, size, busy))),
     );
     bench.case(
         Case::one_way(format!("mq shared one-way {label} {place}"), size, placement)
@@ -49,7 +48,9 @@ fn messages(bench: &mut Bench, label: &str, size: usize, placement: Placement) {
             .ours("ipc-mq", move || one_way(size, ours(ROOMY, size, busy)))
             .peer("ipc-mq 10 deep", move || one_way(size, ours(CAPACITY, size, busy)))
             .peer("ipc-mq ack", move || one_way(size, acknowledged(ROOMY, size, busy)))
-            .peer("ipc-mq batch", move || batches(size, busy)),
+            .peer("ipc-mq batch", move || batches(size, busy))
+            .peer("boost", move || one_way(size, boost::ends(ROOMY, size, busy)?))
+            .peer("boost 10 deep", move || one_way(size, boost::ends(CAPACITY, size, busy)?)),
     );
 }
 

@@ -2,6 +2,7 @@
 //! [`sysvipc(7)`]: https://man7.org/linux/man-pages/man7/sysvipc.7.html
 #![doc = include_str!("../README.md")]
 #![deny(unsafe_code)]
+#![cfg(not(loom))] // the models in tests/loom.rs take its files one by one
 
 #[cfg(not(all(target_os = "linux", target_pointer_width = "64", target_endian = "little")))]
 compile_error!("ipc-mq is for 64-bit little-endian Linux");

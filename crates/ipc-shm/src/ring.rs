@@ -21,6 +21,9 @@ mod end;
 pub(crate) mod flow;
 #[cfg(not(loom))]
 pub(crate) mod memory;
+#[cfg(loom)]
+#[doc(hidden)]
+pub mod model;
 #[cfg(not(loom))]
 mod options;
 #[cfg(not(loom))]

@@ -5,6 +5,8 @@
 mod broadcast;
 #[path = "loom/latest.rs"]
 mod latest;
+#[path = "loom/ring.rs"]
+mod ring;
 
 use ipc_shm::memory::Memory;
 use loom::sync::atomic::{AtomicU64, Ordering};

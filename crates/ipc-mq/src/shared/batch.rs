@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use ipc_core::Wait;
+use ipc_core::life::sleep::CancelWord;
 
 use super::queue::role;
 use super::wait::{Role, until};
@@ -146,20 +147,25 @@ impl Queue {
             return Ok(0);
         }
         let (store, cancel) = (self.store(), self.cancel_word());
-        until(store, Role::Send, wait, cancel, |held| {
-            let (mut sent, mut copied) = (0, 0);
-            for (envelope, bytes) in messages {
-                if copied > AT_ONCE {
-                    break;
-                }
-                let Some(slot) = held.vacant()? else { break };
-                held.memory.write(slot, bytes)?;
-                held.publish(slot, *envelope, bytes.len())?;
-                copied += bytes.len();
-                sent += 1;
-            }
+        let first = store.push_many(messages)?;
+        let rest = &messages[first..];
+        if rest.is_empty() {
+            return Ok(first);
+        }
+        // What is sent is told: a wait that is cancelled is the next one.
+        let nobody = CancelWord::new();
+        let (wait, cancel) = if first == 0 { (wait, cancel) } else { (Wait::No, &nobody) };
+        store.pace.wait(&store.memory);
+        let more = until(store, Role::Send, wait, cancel, |held| {
+            let sent = held.send_many(&store.outlet, rest, AT_ONCE)?;
             Ok((sent > 0).then_some(sent))
-        })
+        });
+        match more {
+            Ok(more) => Ok(first + more),
+            // The next call tells.
+            Err(_) if first > 0 => Ok(first),
+            Err(error) => Err(error),
+        }
     }
 
     fn hold_many(&self, most: usize, wait: Wait) -> Result<Vec<Delivery>> {

@@ -11,8 +11,9 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
-use super::layout::{Corrupt, Memory, NONE};
+use super::layout::Memory;
 use super::node::{Best, KEY_BITS, KIND_BITS, Node, allocate, key, release, side};
+use super::shape::{Corrupt, NONE};
 use crate::sysv::Filter;
 
 /// The index of a queue whose lock the caller has.

@@ -1,10 +1,12 @@
 //! Where everything stands in the body of a queue's segment, and the one place that reaches it.
 //!
 //! ```text
-//! head      sizes; then, in one line, the lock and all that changes with every message
+//! head      sizes; then, on lines of their own, what receivers and what senders change
 //! peers     one a slot of the life table: who waits and who holds
+//! lanes     one a slot of the life table: see `lane`
 //! leaves    capacity of them: the index, see `index`
 //! branches  capacity of them
+//! stack     capacity of numbers: the slots that are free again
 //! slots     capacity of them: a header, then the bytes of the message
 //! ```
 //!
@@ -13,131 +15,18 @@
 #![expect(unsafe_code, reason = "turns places in a segment into references, and copies messages")]
 
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 
-use ipc_core::lock::RawLock;
 use ipc_core::segment::{Segment, Spec};
+
+use super::shape::{Branch, Corrupt, Head, Lane, LaneSet, Leaf, Peer, Slot};
+use super::state::State;
 
 /// What lives in the segment, and the version of this file.
 const KIND: u32 = u32::from_le_bytes(*b"MQUE");
-const LAYOUT: u64 = 1;
+const LAYOUT: u64 = 2;
 /// Most messages a queue can hold: the numbers of leaves and branches have 31 bits.
 pub(super) const MOST: usize = 1 << 30;
-
-/// A number of a slot, leaf or branch that stands for none: numbers in memory are one higher.
-pub(super) const NONE: u32 = 0;
-
-/// The sizes, and what changes with every message. All but the sizes and the two bells is read and
-/// written under the lock only (Relaxed: the lock orders it), or looked at as a hint.
-#[repr(C)]
-#[derive(Debug)]
-pub(super) struct Head {
-    /// Slots. Written once, before the segment has a name.
-    pub(super) capacity: AtomicU32,
-    _pad: u32,
-    /// Bytes of the longest message. Written once.
-    pub(super) message_size: AtomicU64,
-    _pad2: [u8; 112],
-    /// Guards everything that follows, and the index.
-    pub(super) lock: RawLock,
-    /// Messages that wait to be received. Outside the lock: a hint.
-    pub(super) queued: AtomicU32,
-    /// Slots that are not free. Outside the lock: a hint.
-    pub(super) taken: AtomicU32,
-    /// `deaths` of the life table when the dead were last looked for.
-    pub(super) deaths: AtomicU32,
-    /// The bell on which receivers sleep: see `bell`.
-    pub(super) arrived: AtomicU32,
-    /// The bell on which senders sleep.
-    pub(super) freed: AtomicU32,
-    /// The index: a leaf, a branch, or none.
-    pub(super) root: AtomicU32,
-    /// What was used before and is free, a stack each; and how many were ever used.
-    pub(super) slots: Pool,
-    pub(super) leaves: Pool,
-    pub(super) branches: Pool,
-    _pad3: u32,
-    /// The number that the next message gets.
-    pub(super) next_id: AtomicU64,
-    _pad4: [u8; 64],
-}
-
-/// Numbers that can be had: a stack through the free ones, then those never used. All zeroes is full.
-#[repr(C)]
-#[derive(Debug)]
-pub(super) struct Pool {
-    pub(super) free: AtomicU32,
-    pub(super) used: AtomicU32,
-}
-
-/// What one process does, for `stat` and for finding what it left. All zeroes: nobody.
-#[repr(C)]
-#[derive(Debug)]
-pub(super) struct Peer {
-    /// Its owner id. Written by itself when it attaches.
-    pub(super) owner: AtomicU32,
-    pub(super) pid: AtomicU32,
-    /// Threads of it that sleep. Written by itself.
-    pub(super) receiving: AtomicU32,
-    pub(super) sending: AtomicU32,
-    /// Slots whose state names it. Under the lock.
-    pub(super) holds: AtomicU32,
-    _pad: [u32; 3],
-}
-
-/// One message, or none.
-#[repr(C)]
-#[derive(Debug)]
-pub(super) struct Slot {
-    /// What this slot is: see [`State`](super::state::State). Each change of it is one store (Release),
-    /// and the whole change: all else about the message was written before.
-    pub(super) state: AtomicU64,
-    /// Its number, from 1 up: the order of messages of one priority.
-    pub(super) id: AtomicU64,
-    pub(super) kind: AtomicI64,
-    pub(super) priority: AtomicU32,
-    pub(super) len: AtomicU32,
-    /// The next in its leaf's list, or in the stack of free ones.
-    pub(super) next: AtomicU32,
-    _pad: u32,
-}
-
-/// All queued messages of one type and priority, first in, first out.
-#[repr(C)]
-#[derive(Debug)]
-pub(super) struct Leaf {
-    pub(super) kind: AtomicI64,
-    /// The number of the first message.
-    pub(super) first_id: AtomicU64,
-    pub(super) priority: AtomicU32,
-    pub(super) first: AtomicU32,
-    pub(super) last: AtomicU32,
-    /// The branch above, or the next free leaf.
-    pub(super) parent: AtomicU32,
-}
-
-/// Where keys of the index first differ.
-#[repr(C)]
-#[derive(Debug)]
-pub(super) struct Branch {
-    pub(super) children: [AtomicU32; 2],
-    /// The bit in which the keys below differ, counted from the highest.
-    pub(super) bit: AtomicU32,
-    /// The branch above, or the next free branch.
-    pub(super) parent: AtomicU32,
-    /// The leaf below with the message to take first, and that message.
-    pub(super) best_id: AtomicU64,
-    pub(super) best_priority: AtomicU32,
-    pub(super) best_leaf: AtomicU32,
-}
-
-const _: () = assert!(size_of::<Head>() == 256 && std::mem::offset_of!(Head, lock) == 128);
-const _: () = assert!(size_of::<Peer>() == 32 && size_of::<Slot>() == 40);
-const _: () = assert!(size_of::<Leaf>() == 32 && size_of::<Branch>() == 32);
-
-/// A number, or a length, in the memory of the queue cannot be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Corrupt(pub(super) &'static str);
 
 /// How large the parts are. Private copies, checked once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -148,8 +37,10 @@ pub(super) struct Sizes {
     /// Bytes from slot to slot.
     stride: usize,
     /// Where the parts begin, and where the last ends.
+    lanes: usize,
     leaves: usize,
     branches: usize,
+    stack: usize,
     slots: usize,
     end: usize,
 }
@@ -160,13 +51,27 @@ impl Sizes {
         let count = u32::try_from(capacity).ok().filter(|_| (1..=MOST).contains(&capacity))?;
         u32::try_from(message_size).ok()?;
         let stride = size_of::<Slot>().checked_add(message_size)?.checked_next_multiple_of(64)?;
-        let leaves = size_of::<Head>().checked_add(size_of::<Peer>().checked_mul(peers)?)?;
+        let lanes = size_of::<Head>().checked_add(size_of::<Peer>().checked_mul(peers)?)?;
+        let lanes = lanes.checked_next_multiple_of(128)?;
+        let leaves = lanes.checked_add(size_of::<Lane>().checked_mul(peers)?)?;
         let branches = leaves.checked_add(size_of::<Leaf>().checked_mul(capacity)?)?;
-        let slots = branches.checked_add(size_of::<Branch>().checked_mul(capacity)?)?;
+        let stack = branches.checked_add(size_of::<Branch>().checked_mul(capacity)?)?;
+        let slots = stack.checked_add(size_of::<AtomicU32>().checked_mul(capacity)?)?;
         let slots = slots.checked_next_multiple_of(128)?;
         let end = slots.checked_add(stride.checked_mul(capacity)?)?;
         let capacity = count;
-        Some(Self { capacity, message_size, peers, stride, leaves, branches, slots, end })
+        Some(Self {
+            capacity,
+            message_size,
+            peers,
+            stride,
+            lanes,
+            leaves,
+            branches,
+            stack,
+            slots,
+            end,
+        })
     }
 
     /// The segment for it.
@@ -241,6 +146,49 @@ impl Memory {
         Ok(unsafe { place.as_ref() })
     }
 
+    /// The lane of the process in a slot of the life table.
+    #[inline]
+    pub(super) fn lane(&self, slot: usize) -> Result<&Lane, Corrupt> {
+        if slot >= self.sizes.peers {
+            return Err(Corrupt("an owner"));
+        }
+        let place = self.place(self.sizes.lanes + slot * size_of::<Lane>()).cast::<Lane>();
+        // SAFETY: the number was checked: the place is in the part of lanes, whose bounds `Sizes::read`
+        // checked; 128-aligned as the part and a lane's size are; atomics; kept by `self.segment`.
+        Ok(unsafe { place.as_ref() })
+    }
+
+    /// The lanes that are somebody's.
+    #[inline]
+    pub(super) fn lanes(&self) -> LaneSet {
+        let words = &self.head().lanes;
+        LaneSet { words: std::array::from_fn(|at| words[at].load(Ordering::Relaxed)), at: 0 }
+    }
+
+    /// Whether the next slot of any lane was sent; without the lock a hint.
+    #[inline]
+    pub(super) fn any_sent(&self) -> bool {
+        self.lanes().any(|at| {
+            let next = self.lane(at).map(|lane| lane.next.load(Ordering::Relaxed));
+            // What cannot be is noticed under the lock.
+            next.is_ok_and(|next| {
+                let slot = next.checked_sub(1).map(|slot| self.slot(slot));
+                slot.is_some_and(|slot| {
+                    slot.map_or(true, |slot| State::load(&slot.state) == State::Sent)
+                })
+            })
+        })
+    }
+
+    /// One place of the stack of free slots.
+    #[inline]
+    pub(super) fn stack(&self, at: u32) -> Result<&AtomicU32, Corrupt> {
+        let at = self.sizes.stack + self.checked(at)? * size_of::<AtomicU32>();
+        // SAFETY: `checked` keeps it in the part of the stack, 4-aligned; atomics; kept by
+        // `self.segment`.
+        Ok(unsafe { self.place(at).cast::<AtomicU32>().as_ref() })
+    }
+
     #[inline]
     pub(super) fn slot(&self, index: u32) -> Result<&Slot, Corrupt> {
         let place = self.slot_place(index)?.cast::<Slot>();
@@ -280,14 +228,37 @@ impl Memory {
 
     /// Copies a message out of a slot that is queued and under the lock, or held by the caller.
     #[inline]
-    pub(super) fn read(&self, index: u32, into: &mut [u8]) -> Result<(), Corrupt> {
-        if into.len() > self.sizes.message_size {
+    pub(super) fn read(&self, index: u32, len: usize) -> Result<Vec<u8>, Corrupt> {
+        if len > self.sizes.message_size {
             return Err(Corrupt("a length"));
         }
         let from = self.bytes_place(index)?;
-        // SAFETY: as in `write`; a cooperating process writes to a slot only while it owns it.
-        unsafe { from.copy_to_nonoverlapping(NonNull::from(&mut *into).cast(), into.len()) };
-        Ok(())
+        let mut bytes = Vec::with_capacity(len);
+        let to: *mut u8 = bytes.as_mut_ptr();
+        // SAFETY: as in `write`; a cooperating process writes to a slot only while it owns it. `to` has
+        // room for `len` bytes: `with_capacity`.
+        unsafe { from.as_ptr().copy_to_nonoverlapping(to, len) };
+        // SAFETY: the capacity is at least `len`, and so many bytes were just written.
+        unsafe { bytes.set_len(len) };
+        Ok(bytes)
+    }
+
+    /// Begins to fetch the first two lines of a slot, which the caller is about to write to: its stores, and
+    /// whatever waits for them, then find the lines here.
+    #[inline]
+    pub(super) fn fetch(&self, index: u32) {
+        let Ok(slot) = self.slot_place(index) else { return };
+        for line in [0, 64] {
+            let place = slot.as_ptr().wrapping_add(line);
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: `prefetchw` is a hint: it takes any address, faults on none, and changes no memory
+            // and no flags.
+            unsafe {
+                std::arch::asm!("prefetchw [{}]", in(reg) place, options(nostack, preserves_flags));
+            }
+            #[cfg(not(target_arch = "x86_64"))]
+            let _ = place;
+        }
     }
 
     /// The number of a slot, leaf or branch, if there are so many.

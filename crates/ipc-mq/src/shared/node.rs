@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
-use super::layout::{Corrupt, NONE, Pool};
+use super::shape::{Corrupt, NONE, Pool};
 
 /// Bits of a key; the first `KIND_BITS` are the type.
 pub(super) const KEY_BITS: u32 = 96;

@@ -9,17 +9,21 @@ use ipc_core::Wait;
 use ipc_core::life::sleep::CancelWord;
 use ipc_core::segment::Segment;
 
-use super::layout::{Corrupt, Memory, Sizes};
+use super::follow::{Follow, Pace};
+use super::held::Taken;
+use super::lane::Outlet;
+use super::layout::{Memory, Sizes};
 use super::options::{ANONYMOUS, check, error};
 use super::select::Select;
-use super::store::{Store, Taken};
+use super::shape::Corrupt;
+use super::store::Store;
 use super::wait::{Role, until};
 use super::{Delivery, Envelope, Filter, Message, QueueOptions};
 use crate::Canceller;
 use crate::canceller::Kind;
 use crate::error::{Error, Result};
 
-/// Longer messages are copied outside the lock, which is then taken twice.
+/// Longer messages are never copied under the lock, which may then be taken twice.
 const SHORT: usize = 4096;
 
 /// A message queue in shared memory, for any number of senders and receivers.
@@ -98,7 +102,10 @@ impl Queue {
         let Some(memory) = Memory::new(segment) else {
             return Err(Error::Corrupt { name, what: "its sizes" });
         };
-        let store = Store { memory, name };
+        let (outlet, follow, pace) = (Outlet::new(), Follow::default(), Pace::default());
+        let store = Store { memory, name, outlet, follow, pace };
+        // Others interrupt our threads when we are killed: see `recover`.
+        ipc_core::fence::support();
         // Everybody may have died since the last look: what they held comes back first.
         store.locked(Wait::FOREVER, None, |held| {
             held.sweep()?;
@@ -287,22 +294,32 @@ impl Queue {
     #[inline]
     fn put(&self, envelope: Envelope, bytes: &[u8], wait: Wait) -> Result<()> {
         self.check(envelope, bytes)?;
+        if self.store.push(envelope, bytes)? {
+            return Ok(());
+        }
         if bytes.len() > SHORT {
             return self.put_long(envelope, bytes, wait);
         }
-        until(&self.store, Role::Send, wait, &self.cancel, |held| {
-            let Some(slot) = held.vacant()? else { return Ok(None) };
-            held.memory.write(slot, bytes)?;
-            held.publish(slot, envelope, bytes.len())?;
-            Ok(Some(()))
+        self.put_locked(envelope, bytes, wait)
+    }
+
+    #[cold]
+    fn put_locked(&self, envelope: Envelope, bytes: &[u8], wait: Wait) -> Result<()> {
+        let store = &*self.store;
+        store.pace.wait(&store.memory);
+        until(store, Role::Send, wait, &self.cancel, |held| {
+            held.send(&store.outlet, envelope, bytes)
         })
     }
 
     #[cold]
     fn put_long(&self, envelope: Envelope, bytes: &[u8], wait: Wait) -> Result<()> {
-        let slot = until(&self.store, Role::Send, wait, &self.cancel, |held| {
-            let Some(slot) = held.vacant()? else { return Ok(None) };
+        let store = &*self.store;
+        store.pace.wait(&store.memory);
+        let slot = until(store, Role::Send, wait, &self.cancel, |held| {
+            let Some(slot) = held.room()? else { return Ok(None) };
             held.reserve(slot)?;
+            held.lend_ahead(&store.outlet)?;
             Ok(Some(slot))
         })?;
         let written = self.store.memory.write(slot, bytes);
@@ -314,6 +331,7 @@ impl Queue {
     pub(super) fn hold(&self, filter: Filter, wait: Wait) -> Result<Delivery> {
         let role = role(filter)?;
         let taken = until(&self.store, role, wait, &self.cancel, |held| held.hold(filter))?;
+        self.store.follow.got();
         self.deliver(taken)
     }
 
@@ -337,14 +355,13 @@ impl Queue {
                 Ok(())
             })
         })?;
+        self.store.follow.got();
         Ok(taken.with(bytes))
     }
 
     #[inline]
     pub(super) fn copy(&self, taken: &Taken) -> Result<Vec<u8>, Corrupt> {
-        let mut bytes = vec![0; taken.len];
-        self.store.memory.read(taken.slot, &mut bytes)?;
-        Ok(bytes)
+        self.store.memory.read(taken.slot, taken.len)
     }
 
     pub(super) fn store(&self) -> &Store {

@@ -6,9 +6,11 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use ipc_core::life::OwnerId;
 
-use super::layout::{Corrupt, NONE};
+use super::drain::{advance, slot_of};
+use super::held::Held;
+use super::order::mark;
+use super::shape::Corrupt;
 use super::state::State;
-use super::store::Held;
 use crate::log;
 
 impl Held<'_> {
@@ -24,8 +26,14 @@ impl Held<'_> {
                 .is_some_and(|owner| !members.is_alive(owner));
             left |= dead && peer.holds.load(Relaxed) != 0;
         }
+        for at in self.memory.lanes() {
+            let owner = OwnerId::from_bits(self.memory.lane(at)?.owner.load(Relaxed));
+            left |= !owner.is_some_and(|owner| members.is_alive(owner));
+        }
         if left {
+            await_the_last_instruction();
             self.take_back()?;
+            self.clear_lanes_of_the_dead()?;
         }
         self.memory.head().deaths.store(deaths, Relaxed);
         Ok(())
@@ -45,7 +53,7 @@ impl Held<'_> {
                 State::Writing { by } if !members.is_alive(by) => {
                     State::Free.store(&slot.state);
                     self.forget(by)?;
-                    self.vacate(index, slot);
+                    self.vacate(index)?;
                 }
                 _ => {}
             }
@@ -67,15 +75,21 @@ impl Held<'_> {
             "queue {name:?}: process {} died inside it; its order is made anew",
             self.memory.peer(owner.slot())?.pid.load(Relaxed)
         ));
-        let deaths = members.deaths();
+        await_the_last_instruction();
+        let (deaths, mark) = (members.deaths(), mark(&head.tickets));
+        self.begin_turn();
         self.index().clear();
-        head.slots.free.store(NONE, Relaxed);
-        head.queued.store(0, Relaxed);
+        for count in [&head.vacant, &head.queued] {
+            count.store(0, Relaxed);
+        }
         for slot in 0..members.slots() {
             self.memory.peer(slot)?.holds.store(0, Relaxed);
         }
+        let lent = self.look_at_lanes()?;
 
-        let (mut waiting, mut taken, mut last) = (Vec::new(), 0, head.next_id.load(Relaxed));
+        // By number, and by ticket.
+        let (mut waiting, mut sent) = (Vec::new(), Vec::new());
+        let (mut taken, mut last) = (0, head.next_id.load(Relaxed));
         for index in 0..self.used() {
             let slot = self.memory.slot(index)?;
             match State::load(&slot.state) {
@@ -88,7 +102,17 @@ impl Held<'_> {
             let id = slot.id.load(Relaxed);
             match State::load(&slot.state) {
                 State::Free => {
-                    super::node::release(&head.slots, index, &slot.next);
+                    if lent.binary_search(&index).is_err() {
+                        self.put_vacant(index)?;
+                    }
+                    continue;
+                }
+                State::Sent => {
+                    // What was sent since is left to those who look into the lanes.
+                    let ticket = slot.ticket.load(Relaxed);
+                    if ticket < mark {
+                        sent.push((ticket, index));
+                    }
                     continue;
                 }
                 State::Queued { .. } => waiting.push((id, index)),
@@ -109,15 +133,72 @@ impl Held<'_> {
         for (_, index) in waiting {
             self.enqueue(index)?;
         }
-        if taken < self.memory.sizes().capacity {
+        sent.sort_unstable();
+        for (_, index) in sent {
+            self.number(index)?;
+            self.ring_arrived();
+        }
+        self.put_lanes_right()?;
+        self.end_turn();
+        if head.taken.load(Relaxed) < self.memory.sizes().capacity {
             self.ring_freed();
         }
         head.deaths.store(deaths, Relaxed);
         Ok(())
     }
 
+    /// Of the lanes only the owners and the claims are believed. The slots that are lent to the living.
+    fn look_at_lanes(&self) -> Result<Vec<u32>, Corrupt> {
+        let members = self.memory.segment().members();
+        let mut lent = Vec::new();
+        for at in 0..members.slots() {
+            let lane = self.memory.lane(at)?;
+            let owner = OwnerId::from_bits(lane.owner.load(Relaxed));
+            let alive = owner.is_some_and(|owner| members.is_alive(owner));
+            self.mark_lane(at, alive);
+            if alive {
+                lane.granted.store(lane.claim.load().granted, Relaxed);
+                for place in self.places(lane)? {
+                    lent.push(slot_of(lane, place));
+                }
+            } else {
+                lane.claim.revoke();
+                lane.owner.store(0, Relaxed);
+            }
+        }
+        lent.sort_unstable();
+        Ok(lent)
+    }
+
+    /// What the index has by now is passed in the lanes of the living.
+    fn put_lanes_right(&self) -> Result<(), Corrupt> {
+        for at in self.memory.lanes() {
+            let lane = self.memory.lane(at)?;
+            let mut passed = 0;
+            for place in self.places(lane)? {
+                let slot = self.memory.slot(slot_of(lane, place))?;
+                match State::load(&slot.state) {
+                    State::Free | State::Sent => break,
+                    _ => passed += 1,
+                }
+            }
+            advance(lane, passed);
+        }
+        Ok(())
+    }
+
     /// Slots that were ever used.
     fn used(&self) -> u32 {
-        self.memory.head().slots.used.load(Relaxed).min(self.memory.sizes().capacity)
+        self.memory.head().used.load(Relaxed).min(self.memory.sizes().capacity)
     }
+}
+
+/// A process counts as dead when one thread of it has ended, its keeper. Others, on other processors, may
+/// run on until the kernel's interrupt reaches them: some microseconds, in which they could fill slots
+/// that are another's by now. The barrier interrupts all of them, and none of a killed process
+/// comes back from an interrupt. (The signal is pending in all threads before the first one ends.)
+#[cold]
+fn await_the_last_instruction() {
+    // Where the kernel refuses it, their lanes are closed at once, which leaves them one message.
+    ipc_core::fence::still();
 }

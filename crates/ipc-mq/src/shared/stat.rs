@@ -14,7 +14,7 @@ use crate::error::Result;
 pub struct Stat {
     /// Messages that wait to be received.
     pub queued: usize,
-    /// Messages that are held by a receiver, or being written by a sender.
+    /// Messages that are held by a receiver; long ones that are being written may count too.
     pub held: usize,
     /// Messages it has room for.
     pub capacity: usize,
@@ -41,9 +41,12 @@ pub struct Peer {
 }
 
 impl Queue {
-    /// Messages that wait to be received, at this moment.
+    /// Messages that wait to be received, at this moment. It takes the queue's lock for a moment; while
+    /// somebody is stopped in it, what is sent newly may be missing.
     #[must_use]
     pub fn len(&self) -> usize {
+        // What the lanes have counts too. A lock that is not to be had leaves what was known last.
+        let _ = self.store().locked(Wait::No, None, |held| held.drain());
         self.store().memory.head().queued.load(Ordering::Acquire) as usize
     }
 
@@ -59,6 +62,7 @@ impl Queue {
     /// `NotOwner`, `Corrupt`: as [`recv`](Self::recv).
     pub fn stat(&self) -> Result<Stat> {
         self.store().locked(Wait::FOREVER, None, |held| {
+            held.drain()?;
             let (head, sizes) = (held.memory.head(), held.memory.sizes());
             let members = held.memory.segment().members();
             let count = |word: &AtomicU32| word.load(Ordering::Relaxed) as usize;

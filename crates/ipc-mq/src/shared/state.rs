@@ -6,14 +6,18 @@
 //! | QUEUED, perhaps AGAIN | 0 | a message that waits |
 //! | HELD, perhaps AGAIN | owner id | a message that its receiver has not acknowledged |
 //! | WRITING | owner id | its sender copies it |
+//! | SENT | 0 | a message in its sender's lane, which has no number yet |
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use ipc_core::life::OwnerId;
 
+use super::claim::publish;
+
 const QUEUED: u32 = 1;
 const HELD: u32 = 2;
 const WRITING: u32 = 3;
+const SENT: u32 = 4;
 /// It was delivered before, to one who did not acknowledge it.
 const AGAIN: u32 = 1 << 8;
 
@@ -23,6 +27,7 @@ pub(super) enum State {
     Queued { again: bool },
     Held { by: OwnerId, again: bool },
     Writing { by: OwnerId },
+    Sent,
 }
 
 impl State {
@@ -37,6 +42,7 @@ impl State {
             (QUEUED, _) => Self::Queued { again },
             (HELD, Some(by)) => Self::Held { by, again },
             (WRITING, Some(by)) => Self::Writing { by },
+            (SENT, _) => Self::Sent,
             _ => Self::Free,
         }
     }
@@ -50,7 +56,14 @@ impl State {
             Self::Queued { again } => (QUEUED | mark(again), 0),
             Self::Held { by, again } => (HELD | mark(again), by.bits()),
             Self::Writing { by } => (WRITING, by.bits()),
+            Self::Sent => (SENT, 0),
         };
         word.store(u64::from(high) << 32 | u64::from(low), Ordering::Release);
+    }
+
+    /// Stores `Sent`: see [`publish`].
+    #[inline]
+    pub(super) fn send(word: &AtomicU64) {
+        publish(word, u64::from(SENT) << 32);
     }
 }

@@ -7,8 +7,9 @@ use ipc_core::wait::{Spin, one_cpu};
 use ipc_core::{Deadline, Wait};
 
 use super::bell;
-use super::layout::{Corrupt, Peer};
-use super::store::{Held, Store};
+use super::held::Held;
+use super::shape::{Corrupt, Peer};
+use super::store::Store;
 use crate::error::{Error, Result};
 
 /// What is waited for.
@@ -38,6 +39,12 @@ impl Role {
         }
     }
 
+    /// Nothing is there, after a while of messages: whether there is something after a pause.
+    #[inline]
+    fn is_worth_a_pause(self, store: &Store) -> bool {
+        matches!(self, Self::Receive { .. }) && store.follow.pause() && store.may_receive()
+    }
+
     fn sleepers(self, peer: &Peer) -> &AtomicU32 {
         match self {
             Self::Send => &peer.sending,
@@ -55,7 +62,7 @@ pub(super) fn until<R>(
     cancel: &CancelWord,
     mut attempt: impl FnMut(&Held<'_>) -> Result<Option<R>, Corrupt>,
 ) -> Result<R> {
-    if role.may(store) {
+    if role.may(store) || role.is_worth_a_pause(store) {
         match store.locked(wait, Some(cancel), &mut attempt) {
             Ok(Some(done)) => return Ok(done),
             Ok(None) => {}
@@ -101,8 +108,12 @@ fn park<R>(
     loop {
         sleeper.look();
         let found = store.locked(wait, Some(cancel), |held| {
-            let found = attempt(held)?;
-            Ok(found.ok_or_else(|| bell::announce(bell, picky)))
+            if let Some(done) = attempt(held)? {
+                return Ok(Ok(done));
+            }
+            let expected = bell::announce(bell, picky);
+            // Once more, for who sent without the lock and without seeing us.
+            Ok(attempt(held)?.ok_or(expected))
         });
         let expected = match found {
             Ok(Ok(done)) => return Ok(done),

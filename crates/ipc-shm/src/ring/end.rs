@@ -8,6 +8,7 @@ use ipc_core::Wait as Until;
 use ipc_core::fence::support;
 use ipc_core::life::Membership;
 use ipc_core::life::sleep::{CancelWord, Stop};
+use ipc_core::segment::Segment;
 use ipc_core::wait::Bell;
 
 use super::flow::Corrupt;
@@ -15,6 +16,8 @@ use super::memory::Memory;
 use super::role::{Other, Role};
 use crate::error::{Error, Result};
 use crate::event::Event;
+use crate::guard::{self, Watched};
+use crate::named::ANONYMOUS;
 use crate::wait::{Ended, Wait, Waiter};
 
 /// Which end.
@@ -59,6 +62,9 @@ impl Side {
 /// One end, without its place in the flow.
 #[derive(Debug)]
 pub(crate) struct End {
+    /// Tells if somebody cut the ring's file off, where the guard is installed. Before the memory: it is to
+    /// be dropped first.
+    watched: Option<Arc<Watched>>,
     pub(super) memory: Memory,
     side: Side,
     waiter: Waiter,
@@ -76,6 +82,7 @@ impl End {
     pub(super) fn take(memory: Memory, side: Side, mode: Wait, name: &str) -> Result<Self> {
         let name: Arc<str> = name.into();
         let Some(me) = memory.me() else { return Err(Error::NotOwner { name: name.to_string() }) };
+        let watched = watch(memory.segment(), &name)?;
         // Before the look at the other side: a death after this line changes it.
         let known = memory.segment().members().deaths();
         if !side.own_role(&memory).take(memory.segment().members(), me) {
@@ -90,6 +97,7 @@ impl End {
             cancel: CancelWord::new(),
             known,
             registered: support().registered,
+            watched,
             event: None,
             name,
         })
@@ -112,7 +120,13 @@ impl End {
     /// False: a forked child, or somebody died or left since the other side was last looked at.
     #[inline]
     pub(super) fn is_quiet(&self) -> bool {
-        self.memory.deaths() == self.known && self.memory.me().is_some()
+        self.memory.deaths() == self.known && self.memory.me().is_some() && !self.was_cut()
+    }
+
+    /// Whether somebody cut the ring's file off.
+    #[inline]
+    fn was_cut(&self) -> bool {
+        self.watched.as_ref().is_some_and(|watched| watched.was_cut())
     }
 
     /// Looks at the other side after something happened: an error if it is gone.
@@ -120,6 +134,9 @@ impl End {
     pub(super) fn look(&mut self) -> Result<()> {
         if self.memory.me().is_none() {
             return Err(self.not_owner());
+        }
+        if self.was_cut() {
+            return Err(Error::Truncated { name: self.name.to_string() });
         }
         let deaths = self.members().deaths();
         match self.other() {
@@ -159,7 +176,8 @@ impl End {
     pub(super) fn wait(&mut self, until: Until, ready: impl Fn(&Memory) -> bool) -> Result<()> {
         let (side, memory, cancel) = (self.side, &self.memory, &self.cancel);
         let members = memory.segment().members();
-        let gone = || matches!(side.other_role(memory).other(members), Other::Closed | Other::Died);
+        let watched = self.watched.as_deref();
+        let gone = || is_gone(side, memory, watched);
         let bell = side.own_bell(memory);
         let waited = self.waiter.wait(members, bell, until, cancel, || ready(memory), gone);
         match waited {
@@ -182,8 +200,8 @@ impl End {
             let event = Event::new(&self.name)?;
             let (side, memory) = (self.side, &self.memory);
             let members = memory.segment().members();
-            let gone =
-                || matches!(side.other_role(memory).other(members), Other::Closed | Other::Died);
+            let watched = self.watched.as_deref();
+            let gone = || is_gone(side, memory, watched);
             event.arm(members, side.own_bell(memory), || ready(memory) || gone())?;
             self.event = Some(event);
         }
@@ -200,6 +218,7 @@ impl End {
         match ended {
             Ended::Stop(Stop::WouldBlock) if self.memory.me().is_none() => self.not_owner(),
             Ended::Stop(stop) => Error::stop(&self.name, stop),
+            Ended::Gone if self.was_cut() => Error::Truncated { name: self.name.to_string() },
             Ended::Gone if self.other() == Other::Died => self.died(),
             Ended::Gone => Error::Closed { peer_died: false },
         }
@@ -223,6 +242,25 @@ impl End {
     pub(super) fn corrupt(&self, _corrupt: Corrupt) -> Error {
         corrupt(&self.name)
     }
+}
+
+/// Whether nothing more comes: the other side was there and is not any more, or the memory is cut off.
+fn is_gone(side: Side, memory: &Memory, watched: Option<&Watched>) -> bool {
+    let other = side.other_role(memory).other(memory.segment().members());
+    matches!(other, Other::Closed | Other::Died) || watched.is_some_and(Watched::was_cut)
+}
+
+/// Puts a ring that others can cut off under the guard, if this process has it.
+fn watch(segment: &Segment, name: &str) -> Result<Option<Arc<Watched>>> {
+    if name == ANONYMOUS {
+        return Ok(None);
+    }
+    let (base, len) = segment.whole();
+    let watched = guard::watch(false, base, len, false)?.map(Arc::new);
+    if let Some(watched) = &watched {
+        segment.keep(Box::new(Arc::clone(watched)));
+    }
+    Ok(watched)
 }
 
 /// A record that no ring of ours has.

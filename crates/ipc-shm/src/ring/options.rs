@@ -13,6 +13,10 @@ use crate::error::{Error, Result};
 use crate::named::{ANONYMOUS, Place, anonymous, check_peers, from_fd};
 use crate::wait::Wait;
 
+/// The largest difference between the size of a ring and its capacity.
+#[cfg(feature = "shared_memory")]
+const RECORD_SLACK: usize = 3 * super::record::LINE;
+
 /// What lives in the segment, and the version of its layout.
 const KIND: u32 = u32::from_le_bytes(*b"RING");
 const LAYOUT: u64 = 1;
@@ -91,6 +95,10 @@ impl Options {
 
     /// Bytes of a new ring: the longest message, and how much it holds, headers included. What stays inside
     /// the second-level cache of a processor (below 1 MiB) is fastest.
+    ///
+    /// Messages lie in one piece. One of more than half the capacity may find room only once the receiver
+    /// has looked again after the one before, though the ring is empty: give a ring at least twice its
+    /// longest message.
     #[must_use]
     pub fn capacity(mut self, bytes: usize) -> Self {
         self.capacity = bytes;
@@ -184,6 +192,37 @@ impl Options {
     /// As [`open`](Self::open).
     pub fn from_fd<E: RingEnd>(&self, fd: OwnedFd) -> Result<E> {
         self.join(from_fd(fd, &any())?, ANONYMOUS)
+    }
+
+    /// Takes an end of the ring in the memory of a `Shmem`, which goes with it. If the memory begins with
+    /// zeroes, as new memory does, a ring as large as fits is laid into it, whatever the capacity asked for.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use ipc_shm::ring::{Options, Receiver, Sender};
+    /// let ours = shared_memory::ShmemConf::new().size(1 << 16).create()?;
+    /// let theirs = shared_memory::ShmemConf::new().os_id(ours.get_os_id()).open()?; // elsewhere
+    /// let mut sender: Sender = Options::new().over(ours)?;
+    /// let mut receiver: Receiver = Options::new().over(theirs)?;
+    /// sender.send(b"hello")?;
+    /// assert_eq!(receiver.recv()?, b"hello");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`open`](Self::open). `Truncated` or `Corrupt`: it is too small for a ring, or something else is in
+    /// it.
+    #[cfg(feature = "shared_memory")]
+    pub fn over<E: RingEnd>(&self, shmem: shared_memory::Shmem) -> Result<E> {
+        let name = shmem.get_os_id().to_owned();
+        let init = |segment: &Segment| {
+            let capacity = segment.body_size().saturating_sub(HEAD + RECORD_SLACK);
+            Memory::init(segment, 0, ring_size(capacity).unwrap_or(0), capacity);
+        };
+        let (segment, _file) =
+            crate::segment::shmem::over(shmem, &any(), &self.place.access, init)?;
+        self.join(segment, &name)
     }
 
     /// Makes a ring without a name, with both ends in this process: for two threads.

@@ -4,6 +4,7 @@
 //! its header, so one transfer between processors moves both, and the next record begins on the next
 //! line. Longer ones are packed at 8 bytes; from 1 KiB on the message begins on a line of its own, as
 //! copies are fast only between places that are aligned alike.
+#![cfg_attr(loom, expect(dead_code, reason = "the models use a part"))]
 
 /// One cache line.
 pub(crate) const LINE: usize = 64;

@@ -8,6 +8,7 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use ipc_core::fence::still;
 use ipc_core::life::{Membership, OwnerId};
 
 const CLOSED: u32 = 1 << 31;
@@ -33,8 +34,11 @@ impl Role {
         loop {
             let seen = self.0.load(Ordering::Acquire);
             let owner = OwnerId::from_bits(seen).filter(|_| seen & CLOSED == 0);
-            if owner.is_some_and(|owner| members.is_alive(owner)) {
-                return false;
+            match owner {
+                Some(owner) if members.is_alive(owner) => return false,
+                // A thread of the dead may be at its last instruction.
+                Some(_) => still(),
+                None => {}
             }
             // Acquire: what the one before did comes before what we do.
             let taken =

@@ -5,6 +5,7 @@ mod broadcast;
 mod fan_in;
 mod latest;
 mod ready;
+mod ring;
 mod segment;
 mod segment_cut;
 mod segment_file;

@@ -247,3 +247,27 @@ fn closing_what_was_cut_off_works() {
         }
     });
 }
+
+/// S4: with the guard, both ends of a ring whose file somebody cuts off say so, and live.
+#[test]
+fn a_ring_that_was_cut_off_says_so() {
+    use ipc_shm::ring::{Receiver, Sender};
+    alone("segment_cut::a_ring_that_was_cut_off_says_so", || {
+        ipc_shm::guard::install().expect("the guard");
+        for length in [0, 4096] {
+            let name = scratch::name("ring");
+            let mut sender = Sender::create(&name).expect("create");
+            let mut receiver = Receiver::open(&name).expect("open");
+            sender.send(b"before").expect("send");
+            assert_eq!(receiver.recv().expect("receive"), b"before");
+            let file = std::fs::File::options().write(true).open(crate::world::file(&name));
+            file.expect("open").set_len(length).expect("cut");
+            // What meets the hole first may seem to succeed; nothing waits for ever.
+            let sent = (0..10_000).map(|_| sender.send(&[1; 1000])).find(Result::is_err);
+            assert!(matches!(sent, Some(Err(Error::Truncated { .. }))), "{length}: {sent:?}");
+            let got = (0..10_000).map(|_| receiver.recv()).find(Result::is_err);
+            assert!(matches!(got, Some(Err(Error::Truncated { .. }))), "{length}: {got:?}");
+            Sender::unlink(&name).expect("unlink");
+        }
+    });
+}

@@ -131,3 +131,33 @@ fn a_forked_child_takes_no_name_away() {
         segment.expect("still ours").write_at(0, b"x").expect("write");
     });
 }
+
+/// A ring in memory that another crate made, and too little memory for one.
+#[test]
+fn a_ring_lies_over_a_shmem() {
+    use ipc_shm::ring::{Options, Receiver, Sender};
+    two_process(
+        "segment_shmem::a_ring_lies_over_a_shmem",
+        |mut child| {
+            let name = scratch::name("shmem");
+            let mut receiver: Receiver =
+                Options::new().over(shmem(&name, 1 << 16)).expect("a ring");
+            assert!((60_000..1 << 16).contains(&receiver.capacity()));
+            child.tell(&name);
+            for number in 0..1000_u32 {
+                assert_eq!(receiver.recv().expect("receive"), number.to_le_bytes());
+            }
+            let end = receiver.recv();
+            assert!(matches!(end, Err(Error::Closed { peer_died: false })), "{end:?}");
+            let small = Options::new().over::<Sender>(shmem(&scratch::name("small"), 1024));
+            assert!(small.is_err(), "{small:?}");
+        },
+        |mut parent| {
+            let mut sender: Sender =
+                Options::new().over(open(&parent.hear())).expect("the other end");
+            for number in 0..1000_u32 {
+                sender.send(&number.to_le_bytes()).expect("send");
+            }
+        },
+    );
+}

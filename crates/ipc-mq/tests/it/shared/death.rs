@@ -211,3 +211,46 @@ fn only_a_stale_queue_is_reclaimed() {
         },
     );
 }
+
+/// Q1, Q7: a killed process of several threads that send leaves all room.
+#[test]
+fn killed_senders_of_one_process_leave_all_room() {
+    const ROUNDS: usize = 10;
+    processes(
+        "shared::death::killed_senders_of_one_process_leave_all_room",
+        ROUNDS,
+        |children| {
+            let name = scratch::name("mqsh-threads");
+            let options = QueueOptions::new().capacity(200).message_size(64);
+            let queue = options.create(&name).expect("create");
+            for mut child in children {
+                child.tell(&name);
+                let mut taken = 0;
+                while taken < 5_000 {
+                    taken += usize::from(queue.recv_now_timeout(LONG).is_ok());
+                }
+                child.kill();
+                until(&queue, |stat| stat.peers.len() == 1);
+                while queue.try_recv_now().is_ok() {}
+                for _ in 0..200 {
+                    queue.send_timeout(0, b"", LONG).expect("room");
+                }
+                assert!(matches!(queue.try_send(0, b""), Err(Error::WouldBlock)));
+                for _ in 0..200 {
+                    assert_eq!(queue.try_recv_now().expect("a message").bytes, b"");
+                }
+                assert!(queue.is_empty());
+            }
+            Queue::unlink(&name).expect("unlink");
+        },
+        |mut parent, _| {
+            let queue = Queue::open(&parent.hear()).expect("open");
+            std::thread::scope(|scope| {
+                for _ in 0..4 {
+                    let queue = queue.clone();
+                    scope.spawn(move || while queue.send(0, &[7; 64]).is_ok() {});
+                }
+            });
+        },
+    );
+}

@@ -159,3 +159,63 @@ fn unlink_leaves_the_queue_to_who_has_it() {
     assert_eq!((fresh.len(), other.recv_now().expect("the old one").bytes), (0, b"old".to_vec()));
     Queue::unlink(&name).expect("unlink");
 }
+
+/// Q1: slots that were lent to one sender and are not used are room for another.
+#[test]
+fn lent_slots_are_room_for_others() {
+    ipc_devkit::alone("shared::order::lent_slots_are_room_for_others", || {
+        let name = scratch::name("mqsh-lent");
+        let one = QueueOptions::new().capacity(16).create(&name).expect("create");
+        let other = Queue::open(&name).expect("open");
+        one.try_send(0, b"one").expect("all room is lent to it now");
+        for _ in 0..15 {
+            other.try_send(0, b"other").expect("room");
+        }
+        assert!(matches!(other.try_send(0, b""), Err(Error::WouldBlock)));
+        assert!(matches!(one.try_send(0, b""), Err(Error::WouldBlock)));
+        assert_eq!(one.recv_now().expect("the first").bytes, b"one");
+        one.try_send(0, b"two").expect("room for one");
+        assert!(matches!(other.try_send(0, b""), Err(Error::WouldBlock)));
+        // Who leaves takes no room with it.
+        drop(one);
+        for _ in 0..15 {
+            assert_eq!(other.recv_now().expect("a message").bytes, b"other");
+        }
+        assert_eq!(other.recv_now().expect("the last").bytes, b"two");
+        for _ in 0..16 {
+            other.try_send(0, b"").expect("room");
+        }
+        Queue::unlink(&name).expect("unlink");
+    });
+}
+
+/// Q2: handles of one process, and its threads, keep the order in which their calls followed each other.
+#[test]
+fn in_the_order_of_the_calls() {
+    ipc_devkit::alone("shared::order::in_the_order_of_the_calls", || {
+        let name = scratch::name("mqsh-calls");
+        let one = QueueOptions::new().capacity(64).create(&name).expect("create");
+        let handles = [Queue::open(&name).expect("open"), one.clone(), one];
+        let mut sent = 0_u32;
+        for round in 0..20 {
+            for turn in 0..8 {
+                let queue = &handles[(round + turn * turn) % 3];
+                let bytes = sent.to_le_bytes();
+                if turn == 5 {
+                    queue.send_many(&[(Envelope::new(), &bytes[..])]).expect("send");
+                } else {
+                    queue.send(0, &bytes).expect("send");
+                }
+                sent += 1;
+            }
+            for number in sent - 8..sent {
+                let got = handles[round % 3].try_recv_now().expect("a message");
+                assert_eq!(
+                    (&got.bytes[..], got.id),
+                    (&number.to_le_bytes()[..], u64::from(number) + 1)
+                );
+            }
+        }
+        Queue::unlink(&name).expect("unlink");
+    });
+}

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ipc_devkit::{processes, scratch};
 use ipc_mq::Error;
-use ipc_mq::shared::{Queue, QueueOptions};
+use ipc_mq::shared::{Filter, Queue, QueueOptions};
 
 const EACH: u64 = 400;
 const LONG: Duration = Duration::from_secs(10);
@@ -65,6 +65,53 @@ fn each_message_is_acknowledged_once() {
                 all.push(text);
             }
             parent.tell(&all.join(" "));
+        },
+    );
+}
+
+/// Q2: processes that tell each other when they have sent are received in that order, however their sending
+/// and the receiving overlap.
+#[test]
+fn in_the_order_in_which_they_were_sent() {
+    const SENDERS: usize = 3;
+    const ROUNDS: usize = 200;
+    processes(
+        "shared::processes::in_the_order_in_which_they_were_sent",
+        SENDERS + 1,
+        |mut children| {
+            let name = scratch::name("mqsh-chain");
+            let options = QueueOptions::new().capacity(64).message_size(16);
+            let _queue = options.create(&name).expect("create");
+            for child in &mut children {
+                child.tell(&name);
+            }
+            for number in 0..SENDERS * ROUNDS {
+                let child = &mut children[number % SENDERS];
+                child.tell(&number.to_string());
+                assert_eq!(child.hear(), "sent");
+            }
+            assert_eq!(children[SENDERS].hear(), "all in order");
+            Queue::unlink(&name).expect("unlink");
+        },
+        |mut parent, index| {
+            let queue = Queue::open(&parent.hear()).expect("open");
+            if index < SENDERS {
+                for _ in 0..ROUNDS {
+                    let number = parent.hear();
+                    queue.send_timeout(0, number.as_bytes(), LONG).expect("room");
+                    parent.tell("sent");
+                }
+                return;
+            }
+            for number in 0..SENDERS * ROUNDS {
+                // Now close behind them, now after some.
+                for _ in 0..number * 7919 % 30_000 {
+                    std::hint::spin_loop();
+                }
+                let got = queue.only(Filter::Any).recv_now_timeout(LONG).expect("a message");
+                assert_eq!(String::from_utf8_lossy(&got.bytes), number.to_string());
+            }
+            parent.tell("all in order");
         },
     );
 }
