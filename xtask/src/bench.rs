@@ -3,68 +3,118 @@
 //! Every bench is a program of its own that prints what it measured, line by line; here we only run
 //! them one after the other, check what they print, and lay it out.
 
+mod against;
+mod budget;
+mod csv;
+mod harness;
+mod interrupt;
 mod protocol;
+mod record;
+pub(crate) mod rerun;
 mod run;
+pub(crate) mod saved;
 mod schema;
 mod table;
-mod units;
+pub(crate) mod units;
 
-use std::cell::RefCell;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::time::Duration;
 
 use serde_json::Value;
 
+pub(crate) use against::{Change, compare, doubts};
+pub(crate) use protocol::Ratio;
+pub(crate) use record::FOLDER as RECORDS;
+pub(crate) use schema::Row;
+pub(crate) use table::verdict;
+
 use crate::crates::{Package, Workspace};
-use crate::step::{Cmd, Console, Step, Verdict};
-use schema::{Row, Schema};
-use table::Look;
+use crate::step::{Cmd, Step};
+use harness::Harness;
+use schema::Schema;
 
 /// The crate whose bench measures the floors, which all others are compared with.
 const FLOORS: &str = "ipc-devkit";
+
+/// The workspace of the rivals.
+const VERSUS: &str = "ipc-versus";
 
 /// What the command line asks for.
 #[derive(Clone, Default)]
 pub(crate) struct Options {
     pub(crate) quick: bool,
     pub(crate) all_rows: bool,
+    pub(crate) versus: bool,
     pub(crate) filter: Option<String>,
-    /// An absolute path.
+    /// Absolute paths.
     pub(crate) json: Option<PathBuf>,
+    pub(crate) csv: Option<PathBuf>,
+    /// Names of runs.
+    pub(crate) save: Option<String>,
+    pub(crate) against: Option<String>,
+    /// Only shows this one, and measures nothing.
+    pub(crate) show: Option<String>,
+    /// The name of this machine in the record, or an empty one.
+    pub(crate) record: Option<String>,
+    /// As the user typed it.
+    pub(crate) command: String,
+    /// A bench that says nothing for this long hangs; there is a usual value.
+    pub(crate) silence: Option<Duration>,
 }
 
-/// The steps: build and run each bench, then judge the rows together.
+/// The steps: build all benches, run each, then judge the rows together.
 pub(crate) fn steps(
     workspace: &Workspace,
     names: &[String],
     options: Options,
 ) -> Result<Vec<Step>, String> {
-    if let Some(path) = &options.json {
-        // Now, not after an hour of measuring.
-        write_json(path, &[])?;
+    let (versus, show) = (options.versus, options.show.is_some());
+    let harness = Rc::new(Harness::new(workspace, options)?);
+    if show {
+        return Ok(vec![Step::call("all", "report", move |console| {
+            harness.report(console).into()
+        })]);
     }
-    let harness = Rc::new(Harness {
-        schema: Schema::load(&workspace.root),
-        options,
-        rows: RefCell::default(),
-        machine: RefCell::default(),
-    });
-    let mut steps = Vec::new();
+    let mut skipped = Vec::new();
+    let mut benches = Vec::new();
     for package in selected(workspace, names)? {
-        if !package.has("benches/main.rs") {
-            if !names.is_empty() {
-                steps.push(Step::skip(&package.name, "bench", "no benches/main.rs"));
-            }
-            continue;
+        if package.has("benches/main.rs") {
+            let words = ["bench", "-p", &package.name, "--bench", "main"];
+            benches.push((package.name.clone(), Cmd::cargo(words)));
+        } else if !names.is_empty() {
+            skipped.push(Step::skip(&package.name, "bench", "no benches/main.rs"));
         }
-        let build = Cmd::cargo(["bench", "-p", &package.name, "--bench", "main", "--no-run"]);
-        steps.push(Step::command(&package.name, "build bench", build));
-        let cmd = harness.command(package);
-        let harness = Rc::clone(&harness);
-        steps.push(Step::call(&package.name, "bench", move |console| harness.run(console, &cmd)));
     }
-    steps.push(Step::call("all", "rows", move |console| harness.finish(console).into()));
+    if versus {
+        let manifest = format!("crates/{VERSUS}/Cargo.toml");
+        if workspace.root.join(&manifest).is_file() {
+            let words = ["bench", "--manifest-path", &manifest, "--bench", "main"];
+            benches.push((VERSUS.to_owned(), Cmd::cargo(words)));
+        } else {
+            let harness = Rc::clone(&harness);
+            let why = format!("the rivals are not here: {manifest} is missing");
+            skipped.push(Step::call(VERSUS, "bench", move |_| harness.missing(&why)));
+        }
+    }
+    let mut steps = skipped;
+    for (name, cmd) in &benches {
+        let (harness, build) = (Rc::clone(&harness), cmd.clone().args(["--no-run"]));
+        let build = move |console: &_| harness.build(console, &build);
+        steps.push(Step::call(name, "build bench", build));
+    }
+    let planner = Rc::clone(&harness);
+    let all: Vec<_> = benches.iter().map(|(_, cmd)| cmd.clone()).collect();
+    steps.push(Step::call("all", "plan", move |console| planner.plan(console, &all)));
+    for (name, cmd) in benches {
+        let (harness, label) = (Rc::clone(&harness), name.clone());
+        let run = move |console: &_| harness.bench(console, &label, &cmd);
+        steps.push(Step::call(&name, "bench", run));
+    }
+    let judge = Rc::clone(&harness);
+    steps.push(Step::call("all", "rows", move |console| judge.rows(console).into()));
+    steps.push(Step::call("all", "report", move |console| harness.report(console).into()));
     Ok(steps)
 }
 
@@ -100,84 +150,10 @@ fn selected<'a>(workspace: &'a Workspace, names: &[String]) -> Result<Vec<&'a Pa
     Ok(floors.into_iter().chain(packages).collect())
 }
 
-fn write_json(path: &Path, rows: &[Row]) -> Result<(), String> {
-    let values: Vec<_> = rows.iter().map(Row::to_json).collect();
-    let lines: Vec<_> = values.iter().map(Value::to_string).collect();
-    let text = format!("[\n{}\n]\n", lines.join(",\n"));
-    let folder = path.parent().unwrap_or(Path::new("."));
-    fs::create_dir_all(folder)
-        .and_then(|()| fs::write(path, text))
-        .map_err(|e| format!("cannot write {}: {e}", path.display()))
-}
-
-/// One run over all benches.
-struct Harness {
-    schema: Schema,
-    options: Options,
-    rows: RefCell<Vec<Row>>,
-    machine: RefCell<Option<String>>,
-}
-
-impl Harness {
-    fn command(&self, package: &Package) -> Cmd {
-        let mut words = Vec::new();
-        if self.options.quick {
-            words.push("--quick".to_owned());
-        }
-        if let Some(filter) = &self.options.filter {
-            words.extend(["--filter".to_owned(), filter.clone()]);
-        }
-        let cmd = Cmd::cargo(["bench", "-p", &package.name, "--bench", "main"]);
-        if words.is_empty() { cmd } else { cmd.args(["--"]).args(words) }
-    }
-
-    fn run(&self, console: &Console, cmd: &Cmd) -> Verdict {
-        let (told, ended) = run::run(console, &self.schema, cmd, run::SILENCE);
-        if let Some(facts) = told.machine {
-            let mut machine = self.machine.borrow_mut();
-            if machine.as_ref() != Some(&facts) {
-                console.say(&format!("\nmachine: {facts}"));
-                *machine = Some(facts);
-            }
-        }
-        if told.rows.is_empty() {
-            console.say("no rows");
-        } else {
-            let look = Look {
-                all_rows: self.options.all_rows,
-                terminal: console.is_terminal(),
-                color: console.has_color(),
-            };
-            console.say(&table::render(&told.rows, &told.ratios, look));
-        }
-        for note in told.notes {
-            console.say(&console.yellow(&format!("note: {note}")));
-        }
-        self.rows.borrow_mut().extend(told.rows);
-        ended.into()
-    }
-
-    /// Judges all rows together and writes the file.
-    fn finish(&self, console: &Console) -> Result<(), String> {
-        let rows = self.rows.borrow();
-        if let Some(path) = &self.options.json {
-            write_json(path, &rows)?;
-            console.say(&format!("{} rows in {}", rows.len(), path.display()));
-        }
-        let errors = Schema::check_cases(&rows);
-        for error in &errors {
-            console.say(&console.red(error));
-        }
-        match errors.len() {
-            0 => Ok(()),
-            count => Err(format!("{count} cases whose rows do not belong together")),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{Options, Schema, check_text, steps, write_json};
+    use super::harness::json_text;
+    use super::{Options, Schema, check_text, saved, steps};
     use crate::bench::schema::Row;
     use crate::crates::Workspace;
     use crate::scratch::Scratch;
@@ -195,7 +171,7 @@ mod tests {
     fn what_we_write_we_can_read() {
         let dir = Scratch::new("bench").unwrap();
         let path = dir.path().join("new/folder/rows.json");
-        write_json(&path, &[row(), row()]).unwrap();
+        saved::write(&path, &json_text(&[row(), row()])).unwrap();
         let text = std::fs::read_to_string(&path).unwrap();
         let schema = Schema::load(dir.path());
         assert_eq!(check_text(&schema, &text), Ok(()));
@@ -204,13 +180,30 @@ mod tests {
         assert!(check_text(&schema, "[]").is_err());
     }
 
+    /// A repository without packages.
+    fn empty(dir: &Scratch) -> Workspace {
+        Workspace { root: dir.path().to_owned(), packages: Vec::new() }
+    }
+
     #[test]
     fn an_unwritable_file_is_an_error_before_anything_runs() {
         let dir = Scratch::new("bench").unwrap();
         dir.write("file", "").unwrap();
-        let workspace = Workspace { root: dir.path().to_owned(), packages: Vec::new() };
-        let json = Some(dir.path().join("file/rows.json"));
-        let result = steps(&workspace, &[], Options { json, ..Options::default() });
-        assert!(result.err().unwrap().contains("cannot write"));
+        let path = Some(dir.path().join("file/rows"));
+        for options in [
+            Options { json: path.clone(), ..Options::default() },
+            Options { csv: path, ..Options::default() },
+        ] {
+            let result = steps(&empty(&dir), &[], options);
+            assert!(result.err().unwrap().contains("cannot write"));
+        }
+    }
+
+    #[test]
+    fn a_run_that_is_not_there_is_an_error_before_anything_runs() {
+        let dir = Scratch::new("bench").unwrap();
+        let options = Options { against: Some("none".to_owned()), ..Options::default() };
+        let error = steps(&empty(&dir), &[], options).err().unwrap();
+        assert!(error.starts_with("--against") && error.contains("none.json"), "{error}");
     }
 }

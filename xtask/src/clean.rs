@@ -7,7 +7,9 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
+
+use crate::step::process::runs;
 
 const PREFIX: &str = "ipc-t-";
 
@@ -22,7 +24,7 @@ pub(crate) fn run(dry_run: bool) -> ExitCode {
     let mut failures = 0;
     let mut found = 0;
     for place in places() {
-        for path in leftovers(&place, is_alive) {
+        for path in leftovers(&place, runs) {
             found += 1;
             if dry_run {
                 println!("would remove {}", path.display());
@@ -41,6 +43,41 @@ pub(crate) fn run(dry_run: bool) -> ExitCode {
         println!("nothing left behind");
     }
     if failures == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Removes what processes that are gone left behind, and the private System V objects that these used
+/// last. Tells what it removed.
+pub(crate) fn sweep(gone: &[u32]) -> Vec<String> {
+    let found = places().into_iter().flat_map(|place| leftovers(&place, runs));
+    // What cannot be removed stays; the command says why.
+    let files = found.filter(|path| remove(path).is_ok()).map(|path| path.display().to_string());
+    let mut removed: Vec<_> = files.collect();
+    for (kind, users) in [("msg", ["lspid", "lrpid"]), ("shm", ["cpid", "lpid"])] {
+        let table = fs::read_to_string(format!("/proc/sysvipc/{kind}")).unwrap_or_default();
+        for id in private_of(&table, &format!("{kind}id"), users, gone) {
+            let flag = if kind == "msg" { "-q" } else { "-m" };
+            let status = Command::new("ipcrm").args([flag, &id]).status();
+            if status.is_ok_and(|status| status.success()) {
+                removed.push(format!("System V {kind} {id}"));
+            }
+        }
+    }
+    removed
+}
+
+/// The ids of objects without a key that one of these processes used last.
+fn private_of(table: &str, id: &str, users: [&str; 2], gone: &[u32]) -> Vec<String> {
+    let mut lines = table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+    let head = lines.next().unwrap_or_default();
+    let column = |name: &str| head.iter().position(|word| *word == name);
+    let (Some(key), Some(id)) = (column("key"), column(id)) else { return Vec::new() };
+    let users = users.map(column);
+    let is_theirs = |line: &Vec<&str>| {
+        let pid = |at: Option<usize>| line.get(at?)?.parse::<u32>().ok();
+        line.get(key) == Some(&"0")
+            && users.iter().any(|at| pid(*at).is_some_and(|pid| gone.contains(&pid)))
+    };
+    lines.filter(is_theirs).filter_map(|line| Some((*line.get(id)?).to_owned())).collect()
 }
 
 fn places() -> Vec<Place> {
@@ -81,10 +118,6 @@ fn owner(name: &str) -> Option<u32> {
     if is_number(pid) && is_number(rest) { pid.parse().ok() } else { None }
 }
 
-fn is_alive(pid: u32) -> bool {
-    Path::new("/proc").join(pid.to_string()).exists()
-}
-
 fn remove(path: &Path) -> io::Result<()> {
     if fs::symlink_metadata(path)?.is_dir() {
         fs::remove_dir_all(path)
@@ -95,8 +128,9 @@ fn remove(path: &Path) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Place, is_alive, leftovers, owner, remove};
+    use super::{Place, leftovers, owner, private_of, remove};
     use crate::scratch::Scratch;
+    use crate::step::process::runs;
     use std::fs;
 
     #[test]
@@ -113,8 +147,17 @@ mod tests {
 
     #[test]
     fn we_are_alive_and_no_process_has_the_largest_number() {
-        assert!(is_alive(std::process::id()));
-        assert!(!is_alive(u32::MAX));
+        assert!(runs(std::process::id()));
+        assert!(!runs(u32::MAX));
+    }
+
+    #[test]
+    fn only_private_objects_of_the_gone_are_theirs() {
+        let table = "  key msqid perms cbytes qnum lspid lrpid uid\n\
+                     0 11 600 0 0 7 8 0\n0 12 600 0 0 9 10 0\n5 13 600 0 0 7 8 0\n0 14 600 0 0 0 7 0\n";
+        let find = |gone: &[u32]| private_of(table, "msqid", ["lspid", "lrpid"], gone);
+        assert_eq!(find(&[7]), ["11", "14"]);
+        assert!(find(&[]).is_empty() && private_of("", "msqid", ["a", "b"], &[7]).is_empty());
     }
 
     #[test]

@@ -18,6 +18,7 @@ use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
 
+use crate::choose::docs;
 use crate::crates::{Package, Workspace};
 use crate::step::{Console, Step, Verdict};
 use source::Source;
@@ -102,6 +103,7 @@ pub(crate) fn run(root: &Path, fix: bool) -> Result<ExitCode, String> {
     let console = Console::new(root);
     if fix {
         suites::fix(&Tree::load(root)?)?;
+        docs::fix(root)?;
     }
     Ok(match check(root, &console)? {
         0 => ExitCode::SUCCESS,
@@ -122,6 +124,9 @@ pub(crate) fn step(root: &Path) -> Step {
 /// Prints the findings and counts them.
 fn check(root: &Path, console: &Console) -> Result<usize, String> {
     let mut findings = findings(&Tree::load(root)?);
+    findings.extend(docs::stale(root).into_iter().map(|path| {
+        Finding::new(path, 0, "rules", "differs from the rules; run `cargo xtask tidy --fix`")
+    }));
     findings.extend(licences::check(root)?);
     for finding in &findings {
         console.say(&finding.to_string());

@@ -126,6 +126,7 @@ pub fn main(krate: &str, plan: impl FnOnce(&mut Bench)) -> ExitCode {
         krate: krate.to_owned(),
         rounds: options::ROUNDS,
         block: options.block(1),
+        least: options.least_batches(),
         allowed: allowed.len(),
         cpus: if pinned { allowed } else { Vec::new() },
     };

@@ -20,8 +20,13 @@ use ipc_fifo::{Error, FifoOptions};
 /// Calls that reach nobody else.
 const CALL: Scenario = Scenario::new("call", Better::LowerTime);
 
-const SIZES: [(usize, &str); 4] =
-    [(64, "64 B"), (4 << 10, "4 KiB"), (64 << 10, "64 KiB"), (1 << 20, "1 MiB")];
+const SIZES: [(usize, &str); 5] = [
+    (64, "64 B"),
+    (1 << 10, "1 KiB"),
+    (4 << 10, "4 KiB"),
+    (64 << 10, "64 KiB"),
+    (1 << 20, "1 MiB"),
+];
 const CAPACITIES: [(usize, &str); 2] = [(64 << 10, "fifo"), (1 << 20, "fifo 1 MiB")];
 
 fn main() -> ExitCode {

@@ -4,6 +4,7 @@
 //! not wait, no change of a shared description (`RWF_NOWAIT`). `plain` is what a C programmer writes:
 //! `read` and `write`, on descriptors of its own that may be non-blocking.
 
+mod life;
 mod raw;
 mod zero_copy;
 
@@ -37,6 +38,7 @@ fn main() -> ExitCode {
             }
         }
         zero_copy::cases(bench);
+        life::cases(bench);
     })
 }
 

@@ -6,6 +6,7 @@
 
 mod crowd;
 mod death;
+mod opening;
 mod raw;
 mod shared;
 
@@ -27,6 +28,7 @@ fn main() -> ExitCode {
             eprintln!("System V sets are left out: they need the right to make an IPC namespace");
         }
         uncontended(bench, sets);
+        opening::cases(bench, sets);
         for placement in [Placement::Block, Placement::OneCore] {
             hand_over(bench, placement, sets);
         }

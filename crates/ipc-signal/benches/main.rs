@@ -4,6 +4,7 @@
 //! recycled number is hit, and `read` of a signalfd or `rt_sigtimedwait`. `plain` is what a C programmer
 //! writes: `sigqueue` to a number.
 
+mod death;
 mod raw;
 
 use std::io;
@@ -30,6 +31,7 @@ fn main() -> ExitCode {
                 messages(bench, form, placement);
             }
         }
+        death::cases(bench);
     })
 }
 

@@ -10,6 +10,7 @@ mod more;
 mod net;
 mod opening;
 mod raw;
+mod tcp;
 
 use std::process::ExitCode;
 
@@ -19,7 +20,13 @@ use link::{Fds, Kind, Link};
 /// Calls that reach nobody else.
 const CALL: Scenario = Scenario::new("call", Better::LowerTime);
 
-const SIZES: [(usize, &str); 3] = [(64, "64 B"), (4 << 10, "4 KiB"), (1 << 20, "1 MiB")];
+const SIZES: [(usize, &str); 5] = [
+    (64, "64 B"),
+    (1 << 10, "1 KiB"),
+    (4 << 10, "4 KiB"),
+    (64 << 10, "64 KiB"),
+    (1 << 20, "1 MiB"),
+];
 
 fn main() -> ExitCode {
     bench::main("ipc-sock", |bench| {
@@ -35,6 +42,7 @@ fn main() -> ExitCode {
         opening::cases(bench);
         more::cases(bench);
         net::cases(bench);
+        tcp::cases(bench);
         death::cases(bench);
     })
 }

@@ -98,7 +98,7 @@ fn checked(turns: Turns, came: &[u8], size: usize, number: u64) -> io::Result<()
     turns.check(came, number)
 }
 
-fn tcp() -> io::Result<(TcpStream, TcpStream)> {
+pub(crate) fn tcp() -> io::Result<(TcpStream, TcpStream)> {
     let options = NetOptions::new().nodelay();
     let listener = options.listen(ANY)?;
     let one = options.connect(listener.local_addr()?)?;

@@ -1,6 +1,6 @@
 //! The lines that a bench binary prints: one JSON object each, told apart by `kind`.
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::schema::Row;
 
@@ -8,7 +8,7 @@ use super::schema::Row;
 #[derive(Debug)]
 pub(crate) enum Event {
     /// Facts about the machine, first of all.
-    Machine(String),
+    Machine(Map<String, Value>),
     /// How many cases will run.
     Plan(u64),
     /// A case starts.
@@ -23,10 +23,18 @@ pub(crate) enum Event {
 pub(crate) struct Ratio {
     pub(crate) case: String,
     pub(crate) role: String,
+    /// The other subject.
+    pub(crate) against: String,
     /// Which of our subjects it is.
     pub(crate) ours: String,
     /// Ours divided by the other.
     pub(crate) ratio: f64,
+    /// Its quartiles over the pairs.
+    pub(crate) low: f64,
+    pub(crate) high: f64,
+    pub(crate) pairs: u64,
+    /// How much the floor (or the other, where there is no floor) scattered by itself.
+    pub(crate) spread: f64,
     /// False if the machine's own spread is wider than the difference.
     pub(crate) decided: bool,
     pub(crate) lower_is_better: bool,
@@ -42,35 +50,52 @@ pub(crate) fn parse(line: &str) -> Result<Event, String> {
     let kind = kind.as_ref().and_then(Value::as_str).unwrap_or_default();
     let fields = Fields(&object);
     let event = match kind {
-        "machine" => Ok(Event::Machine(machine(&object))),
+        "machine" => return Ok(Event::Machine(object)),
         "plan" => fields.count("cases").map(Event::Plan),
         "case" => fields.text("case").map(Event::Case),
         "note" => fields.text("text").map(Event::Note),
-        "ratio" => ratio(&fields).map(Event::Ratio),
+        "ratio" => Ratio::from_json(&object).map(Event::Ratio),
         "row" => return Ok(Event::Row(Row::new(object))),
         other => Err(format!("unknown kind `{other}`")),
     };
     event.map_err(|why| format!("{why}: {line}"))
 }
 
-fn ratio(fields: &Fields<'_>) -> Result<Ratio, String> {
-    let better = fields.text("better")?;
-    if !matches!(better.as_str(), "lower" | "higher") {
-        return Err(format!("better `{better}` is neither lower nor higher"));
+impl Ratio {
+    pub(crate) fn from_json(object: &Map<String, Value>) -> Result<Self, String> {
+        let fields = Fields(object);
+        let better = fields.text("better")?;
+        if !matches!(better.as_str(), "lower" | "higher") {
+            return Err(format!("better `{better}` is neither lower nor higher"));
+        }
+        Ok(Self {
+            case: fields.text("case")?,
+            role: fields.text("role")?,
+            against: fields.text("against")?,
+            ours: fields.text("ours")?,
+            ratio: fields.number("ratio")?,
+            low: fields.number("low")?,
+            high: fields.number("high")?,
+            pairs: fields.count("pairs")?,
+            spread: fields.number("spread")?,
+            decided: object.get("decided").and_then(Value::as_bool).ok_or("no field `decided`")?,
+            lower_is_better: better == "lower",
+            delta_ns: fields.number("delta_ns").ok(),
+        })
     }
-    Ok(Ratio {
-        case: fields.text("case")?,
-        role: fields.text("role")?,
-        ours: fields.text("ours")?,
-        ratio: fields.number("ratio")?,
-        decided: fields.0.get("decided").and_then(Value::as_bool).ok_or("no field `decided`")?,
-        lower_is_better: better == "lower",
-        delta_ns: fields.number("delta_ns").ok(),
-    })
+
+    pub(crate) fn to_json(&self) -> Value {
+        json!({
+            "case": self.case, "role": self.role, "against": self.against, "ours": self.ours,
+            "ratio": self.ratio, "low": self.low, "high": self.high, "pairs": self.pairs,
+            "spread": self.spread, "decided": self.decided, "delta_ns": self.delta_ns,
+            "better": if self.lower_is_better { "lower" } else { "higher" },
+        })
+    }
 }
 
 /// The facts in one line, the well-known ones first.
-fn machine(object: &Map<String, Value>) -> String {
+pub(crate) fn facts(object: &Map<String, Value>) -> String {
     let plain = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let known = ["os", "kernel", "cpu"];
     let first = known.iter().filter_map(|key| object.get(*key)).map(plain);
@@ -101,13 +126,13 @@ impl Fields<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Event, parse};
+    use super::{Event, facts, parse};
 
     #[test]
     fn every_kind_is_understood() {
         let line = r#"{"kind":"machine","kernel":"6.18","cpu":"X","cpus":2,"clock_ns":19.0}"#;
         assert!(
-            matches!(parse(line), Ok(Event::Machine(m)) if m == "6.18, X, clock_ns 19.0, cpus 2")
+            matches!(parse(line), Ok(Event::Machine(m)) if facts(&m) == "6.18, X, clock_ns 19.0, cpus 2")
         );
         assert!(matches!(parse(r#"{"kind":"plan","cases":7}"#), Ok(Event::Plan(7))));
         assert!(matches!(parse(r#"{"kind":"case","case":"a"}"#), Ok(Event::Case(c)) if c == "a"));
@@ -115,8 +140,8 @@ mod tests {
         let row = r#"{"kind":"row","case":"a","p50_ns":1.5}"#;
         assert!(matches!(parse(row), Ok(Event::Row(r)) if r.number("p50_ns") == Some(1.5)));
         let ratio = r#"{"kind":"ratio","case":"a","role":"raw","against":"raw pipe",
-            "ours":"ipc-pipe","ratio":1.01,"low":1.0,"high":1.02,"pairs":11,"decided":false,
-            "delta_ns":4.5,"better":"lower"}"#;
+            "ours":"ipc-pipe","ratio":1.01,"low":1.0,"high":1.02,"pairs":11,"spread":0.1,
+            "decided":false,"delta_ns":4.5,"better":"lower"}"#;
         assert!(matches!(parse(ratio), Ok(Event::Ratio(r)) if !r.decided && r.lower_is_better));
     }
 
@@ -129,7 +154,8 @@ mod tests {
             (r#"{"cases":1}"#, "unknown kind ``"),
             (r#"{"kind":"plan","cases":-1}"#, "`cases`"),
             (
-                r#"{"kind":"ratio","case":"a","role":"raw","ours":"b","ratio":1,"better":"lower"}"#,
+                r#"{"kind":"ratio","case":"a","role":"raw","against":"x","ours":"b","ratio":1,"low":1,
+                "high":1,"pairs":11,"spread":0,"better":"lower"}"#,
                 "`decided`",
             ),
             (r#"{"kind":"ratio","case":"a","role":"raw","better":"more"}"#, "better `more`"),

@@ -29,6 +29,27 @@ const SCENARIOS: [&str; 11] = [
     "memory",
 ];
 
+/// All fields, in the order in which they are shown.
+pub(super) const FIELDS: [&str; 17] = [
+    "case",
+    "crate",
+    "scenario",
+    "subject",
+    "role",
+    "placement",
+    "wait",
+    "size",
+    "batch",
+    "p50_ns",
+    "p99_ns",
+    "p999_ns",
+    "max_ns",
+    "msgs_per_s",
+    "bytes_per_s",
+    "cpu_ns_per_msg",
+    "samples",
+];
+
 const TEXTS: [&str; 7] = ["case", "crate", "scenario", "subject", "role", "placement", "wait"];
 const COUNTS: [&str; 3] = ["size", "batch", "samples"];
 const PERCENTILES: [&str; 4] = ["p50_ns", "p99_ns", "p999_ns", "max_ns"];
@@ -44,6 +65,10 @@ pub(crate) struct Row(Map<String, Value>);
 impl Row {
     pub(crate) fn new(fields: Map<String, Value>) -> Self {
         Self(fields)
+    }
+
+    pub(crate) fn get(&self, field: &str) -> Option<&Value> {
+        self.0.get(field)
     }
 
     pub(crate) fn text(&self, field: &str) -> &str {
@@ -71,6 +96,9 @@ impl Schema {
     }
 
     fn new(page: &str) -> Self {
+        // Where the page has a chapter about them, only that explains scenarios.
+        let page = page.split_once("\n## Scenarios\n").map_or(page, |(_, rest)| rest);
+        let page = page.split_once("\n## ").map_or(page, |(chapter, _)| chapter);
         // Every odd piece between backticks is a word set as code.
         let explained = page.lines().flat_map(|line| line.split('`').skip(1).step_by(2));
         let known = SCENARIOS.into_iter().chain(explained);
@@ -227,6 +255,15 @@ mod tests {
         ] {
             let error = check(&with(field, value)).unwrap_err();
             assert!(error.contains(part), "{error}");
+        }
+    }
+
+    #[test]
+    fn only_the_chapter_about_scenarios_explains_them() {
+        let schema = Schema::new("`a`\n\n## Scenarios\n\n`b`\n\n## Placements\n\n`c`\n");
+        for (word, good) in [("a", false), ("b", true), ("c", false)] {
+            let row = to_row(&with("scenario", json!(word)));
+            assert_eq!(schema.check_row(&row).is_ok(), good, "{word}");
         }
     }
 

@@ -2,6 +2,7 @@
 
 use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, Table};
 
+use super::against::{Change, Compared};
 use super::protocol::Ratio;
 use super::schema::Row;
 use super::units;
@@ -9,7 +10,7 @@ use crate::step;
 
 /// Differences that nobody can use: 2 % of a call, or 5 ns.
 const EQUAL_RATIO: f64 = 0.02;
-const EQUAL_NS: f64 = 5.0;
+pub(super) const EQUAL_NS: f64 = 5.0;
 
 /// Below this size a rate is told in messages, from here on in bytes.
 const BYTES_FROM: f64 = 4096.0;
@@ -65,10 +66,10 @@ fn add_case(table: &mut Table, case: &str, rows: &[&Row], ratios: &[&Ratio], all
         let subject = row.text("subject");
         let find = |role| ratios.iter().find(|r| r.role == role && r.ours == subject).copied();
         let (raw, floor) = (find("raw"), find("floor"));
-        let (word, color) = verdict(raw);
+        let word = verdict(raw);
         let name = if ours.len() == 1 { case.to_owned() } else { format!("{case}: {subject}") };
         let mut cells = figures(name, row);
-        cells.extend([times(raw), times(floor), Cell::new(word).fg(color)]);
+        cells.extend([times(raw), times(floor), Cell::new(word).fg(color(word))]);
         table.add_row(cells);
     }
     // A case without ours is a fact about the machine: its rows are all there is to show.
@@ -108,22 +109,59 @@ fn times(ratio: Option<&Ratio>) -> Cell {
     })
 }
 
-/// Ours beside the raw system calls, in a word.
-fn verdict(ratio: Option<&Ratio>) -> (&'static str, Color) {
-    let Some(ratio) = ratio else { return ("-", Color::Reset) };
+/// Ours beside another, in a word.
+pub(crate) fn verdict(ratio: Option<&Ratio>) -> &'static str {
+    let Some(ratio) = ratio else { return "-" };
     if !ratio.decided {
-        return ("not decided", Color::Yellow);
+        return "not decided";
     }
     let small_delta = ratio.delta_ns.is_some_and(|delta| delta.abs() <= EQUAL_NS);
     let equal = (ratio.ratio - 1.0).abs() <= EQUAL_RATIO || small_delta && ratio.lower_is_better;
-    if equal {
-        return ("equal", Color::Green);
+    match (ratio.ratio < 1.0) == ratio.lower_is_better {
+        _ if equal => "equal",
+        true => "faster",
+        false => "slower",
     }
-    if (ratio.ratio < 1.0) == ratio.lower_is_better {
-        ("faster", Color::Green)
-    } else {
-        ("slower", Color::Red)
+}
+
+fn color(verdict: &str) -> Color {
+    match verdict {
+        "equal" | "faster" => Color::Green,
+        "slower" => Color::Red,
+        "not decided" => Color::Yellow,
+        _ => Color::Reset,
     }
+}
+
+/// What changed since another run; what did not is only counted.
+pub(crate) fn changes(compared: &[Compared], with_color: bool) -> String {
+    let mut table = step::table(with_color);
+    table.set_content_arrangement(ContentArrangement::Dynamic);
+    table.set_header(["case", "before", "now", "x, by", "change"]);
+    for column in table.column_iter_mut().skip(1).take(2) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    let time = |ns: Option<f64>| ns.map_or("-".to_owned(), units::time);
+    for one in compared.iter().filter(|c| matches!(c.change, Change::Better | Change::Worse)) {
+        let color = if one.change == Change::Better { Color::Green } else { Color::Red };
+        let factor = one.factor.map_or(String::new(), |f| format!("{f:.2}, {}", one.by));
+        table.add_row([
+            Cell::new(&one.case),
+            time(one.before_ns).into(),
+            time(one.now_ns).into(),
+            factor.into(),
+            Cell::new(one.change.word()).fg(color),
+        ]);
+    }
+    let count = |change| compared.iter().filter(|c| c.change == change).count();
+    let rest = format!(
+        "{} better, {} worse, {} not decided, {} new",
+        count(Change::Better),
+        count(Change::Worse),
+        count(Change::NotDecided),
+        count(Change::New)
+    );
+    if table.is_empty() { rest } else { format!("{table}\n{rest}") }
 }
 
 #[cfg(test)]
@@ -148,7 +186,7 @@ mod tests {
     fn ratio(role: &str, ratio: f64, decided: bool, better: &str) -> Ratio {
         let line = format!(
             r#"{{"kind":"ratio","case":"a","role":"{role}","against":"x","ours":"ipc-pipe",
-            "ratio":{ratio},"low":1,"high":2,"pairs":11,"decided":{decided},"delta_ns":20,
+            "ratio":{ratio},"low":1,"high":2,"pairs":11,"spread":0.1,"decided":{decided},"delta_ns":20,
             "better":"{better}"}}"#
         );
         let Ok(Event::Ratio(ratio)) = parse(&line) else { panic!("{line}") };

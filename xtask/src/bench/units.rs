@@ -1,18 +1,24 @@
 //! Figures for people: three digits and a unit.
 
 /// A time in nanoseconds.
-pub(super) fn time(ns: f64) -> String {
+pub(crate) fn time(ns: f64) -> String {
     scaled(ns, 1000.0, &["ns", "us", "ms", "s"])
 }
 
 /// Messages a second.
-pub(super) fn rate(per_second: f64) -> String {
+pub(crate) fn rate(per_second: f64) -> String {
     scaled(per_second, 1000.0, &["/s", "k/s", "M/s", "G/s"])
 }
 
 /// Bytes a second.
-pub(super) fn bandwidth(per_second: f64) -> String {
+pub(crate) fn bandwidth(per_second: f64) -> String {
     scaled(per_second, 1024.0, &["B/s", "KiB/s", "MiB/s", "GiB/s"])
+}
+
+/// Bytes, on the axis of a chart.
+#[cfg(feature = "report")]
+pub(crate) fn bytes(count: f64) -> String {
+    scaled(count, 1024.0, &["B", "KiB", "MiB", "GiB"])
 }
 
 fn scaled(value: f64, step: f64, units: &[&str]) -> String {

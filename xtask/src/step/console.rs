@@ -1,6 +1,7 @@
 //! Where everything is printed: lines above a progress bar on a terminal, plain lines elsewhere.
 
 use std::io::{BufRead, BufReader, IsTerminal, Read, Write};
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{ChildStdout, Stdio};
 use std::sync::mpsc::{Receiver, channel};
@@ -103,11 +104,18 @@ impl Console {
         command.status().is_ok_and(|status| status.success())
     }
 
-    /// Starts a command whose standard output the caller reads.
+    /// What a command prints, or nothing if it fails.
+    pub(crate) fn output(&self, cmd: &Cmd) -> Option<String> {
+        let output = cmd.to_command(&self.root).stderr(Stdio::null()).output().ok()?;
+        output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
+    }
+
+    /// Starts a command whose standard output the caller reads. Ctrl-C does not reach it: the caller
+    /// ends it.
     pub(crate) fn start(&self, cmd: &Cmd) -> Result<(Running, ChildStdout), String> {
         self.announce(cmd);
         let mut command = cmd.to_command(&self.root);
-        command.stdout(Stdio::piped());
+        command.stdout(Stdio::piped()).process_group(0);
         if self.bars.is_some() {
             command.stderr(Stdio::piped());
         }

@@ -5,7 +5,7 @@ use std::fs;
 use std::io;
 use std::process::{Child, ExitStatus};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -42,13 +42,50 @@ impl Running {
 
     /// Kills the child and everything it started.
     pub(crate) fn kill(&self) {
-        for pid in family(self.pid) {
-            if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
-                // It may have ended by itself meanwhile, which is as good.
-                let _ = kill_process(pid, Signal::KILL);
-            }
-        }
+        family(self.pid).into_iter().for_each(kill);
     }
+
+    /// Ends a child that starts a supervisor of further processes, as cargo starts a bench: kills
+    /// these two, and the rest only if it does not end by itself within `patience`. So the rest can
+    /// still remove what it made. Tells which processes ended.
+    pub(crate) fn stop(&self, patience: Duration) -> Vec<u32> {
+        let whole = family(self.pid);
+        let supervisors = children(self.pid);
+        kill(self.pid);
+        supervisors.into_iter().for_each(kill);
+        let end = Instant::now() + patience;
+        while whole.iter().any(|pid| runs(*pid)) && Instant::now() < end {
+            std::thread::park_timeout(Duration::from_millis(5));
+        }
+        whole.iter().copied().filter(|pid| runs(*pid)).for_each(kill);
+        // The threads that read the child's output go on until it is gone.
+        let _ = self.exit.recv_timeout(patience);
+        whole
+    }
+}
+
+fn kill(pid: u32) {
+    if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
+        // It may have ended by itself meanwhile, which is as good.
+        let _ = kill_process(pid, Signal::KILL);
+    }
+}
+
+/// True for a process that lives and has not ended: a dead one waits for its parent only.
+pub(crate) fn runs(pid: u32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let state = stat.rsplit_once(") ").and_then(|(_, after)| after.chars().next());
+    state.is_some_and(|state| !matches!(state, 'Z' | 'X'))
+}
+
+/// The processes that this one started.
+fn children(parent: u32) -> Vec<u32> {
+    let family = family(parent);
+    let of_parent = |pid: &u32| {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        parent_of(&stat) == Some(parent)
+    };
+    family.into_iter().filter(of_parent).collect()
 }
 
 /// A process and its descendants, oldest first.
@@ -78,7 +115,8 @@ fn parent_of(stat: &str) -> Option<u32> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Running, family, parent_of};
+    use super::{Running, family, parent_of, runs};
+    use crate::scratch::Scratch;
     use std::io::{BufRead, BufReader};
     use std::process::{Command, Stdio};
     use std::time::Duration;
@@ -105,5 +143,32 @@ mod tests {
         assert!(error.starts_with("killed"), "{error}");
         // The grandchild held the other end of this pipe: its death is the end of the file.
         assert_eq!(output.read_line(&mut line).unwrap(), 0);
+    }
+
+    #[test]
+    fn a_stop_lets_grandchildren_clean_up() {
+        // The first shell plays cargo, the second a bench, the third its worker, whose input ends with
+        // the bench. The bench waits for somebody to open `never`.
+        let dir = Scratch::new("stop").unwrap();
+        let bench = "mkfifo input never; sh -c 'echo up; read line; echo cleaned' <input &\n\
+                     exec 3>input; read line <never";
+        dir.write("bench.sh", bench).unwrap();
+        let mut child = Command::new("sh")
+            .args(["-c", "sh bench.sh; :"])
+            .current_dir(dir.path())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut output = BufReader::new(child.stdout.take().unwrap());
+        let mut line = String::new();
+        output.read_line(&mut line).unwrap();
+        assert_eq!(line, "up\n");
+        let whole = family(child.id());
+        assert_eq!(whole.len(), 3);
+        assert_eq!(Running::new(child).stop(Duration::from_secs(5)), whole);
+        line.clear();
+        output.read_line(&mut line).unwrap();
+        assert_eq!(line, "cleaned\n");
+        assert!(!whole.into_iter().any(runs));
     }
 }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::running::LEAST_BATCHES;
+
 /// Odd, so that the median over the rounds is a measured one; enough for quartiles.
 pub(super) const ROUNDS: usize = 11;
 
@@ -37,6 +39,11 @@ impl Options {
             }
         }
         Ok(options)
+    }
+
+    /// How many batches a block has at least: where one takes long, a quick run has just one.
+    pub(super) fn least_batches(&self) -> u64 {
+        if self.quick { 1 } else { LEAST_BATCHES }
     }
 
     /// How long a block lasts in a case with so many subjects.

@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::model::{Case, Placement, Role};
 use super::record::Line;
 use super::report::{self, note};
-use super::running::{LEAST_BATCHES, Running, whole};
+use super::running::{Running, whole};
 
 /// A batch lasts at least this long, if a turn is shorter than [`SHORT_TURN_NS`].
 const BATCH_NS: f64 = 2000.0;
@@ -23,6 +23,8 @@ pub(super) struct Settings {
     pub(super) rounds: usize,
     /// How long a block lasts, about.
     pub(super) block: Duration,
+    /// How many batches a block has at least.
+    pub(super) least: u64,
     /// The processors for the halves, or nothing where binding is not possible.
     pub(super) cpus: Vec<usize>,
     /// How many processors there are for us, bound or not.
@@ -52,19 +54,19 @@ pub(super) fn run(case: &mut Case, settings: &Settings) -> io::Result<()> {
         subject.verify(case.size.unwrap_or(0))?;
         subject.calibrate(settings.block)?;
     }
-    set_lengths(&mut subjects, settings.block);
+    set_lengths(&mut subjects, settings);
     for round in 0..settings.rounds {
         // Rotated, so that no subject always runs first.
         for place in 0..subjects.len() {
             let next = (place + round) % subjects.len();
-            subjects[next].measure(settings.block)?;
+            subjects[next].measure(settings.block, settings.least)?;
         }
     }
     report::print(case, &mut subjects, settings)
 }
 
 /// Sets batches and blocks. One batch length for all but the floor, whose turns may be far shorter.
-fn set_lengths(subjects: &mut [Running], block: Duration) {
+fn set_lengths(subjects: &mut [Running], settings: &Settings) {
     for floor in [true, false] {
         let group =
             || subjects.iter().filter(move |subject| (subject.role == Role::Floor) == floor);
@@ -72,9 +74,10 @@ fn set_lengths(subjects: &mut [Running], block: Duration) {
         let batch = if shortest < SHORT_TURN_NS { whole(BATCH_NS / shortest) } else { 1 };
         for subject in subjects.iter_mut().filter(|subject| (subject.role == Role::Floor) == floor)
         {
-            let batches = whole(block.as_nanos() as f64 / (subject.turn_ns * batch as f64));
+            let batches =
+                whole(settings.block.as_nanos() as f64 / (subject.turn_ns * batch as f64));
             subject.batch = batch;
-            subject.count = batch * batches.max(LEAST_BATCHES);
+            subject.count = batch * batches.max(settings.least);
         }
     }
 }

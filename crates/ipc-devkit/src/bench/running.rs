@@ -17,7 +17,7 @@ const BLOCK_DEADLINE: Duration = Duration::from_secs(30);
 /// No block needs more turns to be long enough, unless its turns do nothing.
 const MOST_TURNS: u64 = 1 << 27;
 
-/// So many batches make at least a block.
+/// So many batches make at least a block, unless the run is a quick one.
 pub(super) const LEAST_BATCHES: u64 = 4;
 
 /// A subject with its processes.
@@ -78,10 +78,11 @@ impl Running {
         })
     }
 
-    /// Every byte of some messages: at least enough to go several times round a short buffer.
+    /// Every byte of some messages: at least enough to go several times round a short buffer. Turns
+    /// without bytes may take long, and a few show that they work.
     pub(super) fn verify(&mut self, size: usize) -> io::Result<()> {
         const BYTES: usize = 1 << 20;
-        let count = (BYTES / size.max(1)).clamp(4, 256) as u64;
+        let count = BYTES.checked_div(size).map_or(4, |count| count.clamp(4, 256)) as u64;
         self.block(Mode::Verify, count, count).map(drop)
     }
 
@@ -102,7 +103,7 @@ impl Running {
     ///
     /// Sleeping halves may be a hundred times slower in one block than in another, because now and then
     /// neither gets as far as sleeping. A block that was far too long or too short makes the next one fit.
-    pub(super) fn measure(&mut self, wanted: Duration) -> io::Result<()> {
+    pub(super) fn measure(&mut self, wanted: Duration, least: u64) -> io::Result<()> {
         let block = self.block(Mode::Time, self.count, self.batch)?;
         self.blocks.push((self.count, block));
         let fraction = block.wall_ns as f64 / wanted.as_nanos() as f64;
@@ -110,7 +111,7 @@ impl Running {
             let batches = (self.count / self.batch) as f64;
             // Slow to grow: the next block may be a slow one again.
             let batches = whole((batches / fraction).min(batches * 2.0));
-            self.count = self.batch * batches.max(LEAST_BATCHES);
+            self.count = self.batch * batches.max(least);
         }
         Ok(())
     }
