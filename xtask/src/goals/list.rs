@@ -211,9 +211,9 @@ pub(crate) const ALL: &[Goal] = &[
     goal(
         "queue in shared memory, 64 B",
         AtLeast(1.2),
-        Named("Boost"),
+        Named("boost"),
         "Boost",
-        &["versus mq shared one-way 64 B busy"],
+        &["mq shared one-way 64 B busy"],
     ),
     goal(
         "newest value, 64 B read, nobody writing",

@@ -104,6 +104,11 @@ pub(super) fn reserve(file: &OwnedFd, total: u64) -> Result<(), Fault> {
     if room.f_blocks != 0 && room.f_bavail.saturating_mul(room.f_frsize) < total {
         return Err(Fault::NoSpace);
     }
+    // That limit may be as large as the memory, or none: what is not there is not asked for, as the kernel
+    // would end processes to find it. Small ones are not worth the look.
+    if total > STEP && available().is_some_and(|most| most < total) {
+        return Err(Fault::NoSpace);
+    }
     let mut done = 0;
     while done < total {
         let step = STEP.min(total - done);
@@ -115,6 +120,17 @@ pub(super) fn reserve(file: &OwnedFd, total: u64) -> Result<(), Fault> {
         }
     }
     Ok(())
+}
+
+/// Bytes of memory that could be had without taking any away, and of free swap space.
+fn available() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let field = |name: &str| -> Option<u64> {
+        let line = text.lines().find_map(|line| line.strip_prefix(name))?;
+        line.trim().trim_end_matches(" kB").parse().ok()
+    };
+    let kib = field("MemAvailable:")?.checked_add(field("SwapFree:").unwrap_or(0))?;
+    kib.checked_mul(1024)
 }
 
 /// Writes zeroes into a file that is new, and says how many.

@@ -15,7 +15,8 @@ impl Sender {
     /// What fits the ring together becomes visible together.
     ///
     /// # Errors
-    /// As [`send`](Self::send), with the number of messages that were sent.
+    /// As [`send`](Self::send), with the number of messages that were sent: `map_err(|rejected|
+    /// rejected.error)` leaves the error alone.
     pub fn send_many(&mut self, messages: &[impl AsRef<[u8]>]) -> Result<(), Rejected<usize>> {
         let mut sent = 0;
         while sent < messages.len() {
@@ -67,8 +68,8 @@ impl Sender {
 impl Receiver {
     /// Receives all messages that are there, at most `most`, in place: how many. It does not wait.
     ///
-    /// The sender gets the room back when all were handled. If this process is killed meanwhile, the next
-    /// receiver gets them again.
+    /// The sender gets the room back when all were handled, or at the ring's end. If this process is killed
+    /// before, the next receiver gets them again.
     ///
     /// # Errors
     /// `NotOwner`, `Corrupt`: as [`recv_into`](Self::recv_into). With nothing there it is 0, also when

@@ -50,6 +50,27 @@ impl Side {
         }
     }
 
+    /// What became of the other side, if `past` is nobody to ask for any more.
+    fn other_end(self, memory: &Memory, past: u32) -> Other {
+        let role = self.other_role(memory);
+        if past != 0 && role.holder() == past {
+            return Other::Awaited;
+        }
+        role.other(memory.segment().members())
+    }
+
+    /// Who had the other side, died, and will have a successor. To a sender one that closed is the same: it
+    /// sends to the next. A receiver comes to the end of what was closed.
+    fn past(self, memory: &Memory) -> u32 {
+        let role = self.other_role(memory);
+        let holder = role.holder();
+        match role.other(memory.segment().members()) {
+            Other::Died => holder,
+            Other::Closed if self == Self::Sender => holder,
+            Other::Closed | Other::Awaited | Other::Lives => 0,
+        }
+    }
+
     /// The bell on which this end sleeps.
     fn own_bell(self, memory: &Memory) -> &Bell {
         match self {
@@ -71,6 +92,8 @@ pub(crate) struct End {
     pub(super) cancel: CancelWord,
     /// The count of deaths when the other side was last seen alive, or awaited.
     known: u32,
+    /// Who had the other side and was gone before we came: its successor is awaited. 0: nobody.
+    past: u32,
     /// This process passes the sleepers' fences.
     registered: bool,
     event: Option<Event>,
@@ -88,6 +111,7 @@ impl End {
         if !side.own_role(&memory).take(memory.segment().members(), me) {
             return Err(Error::AlreadyExists { name: name.to_string() });
         }
+        let past = side.past(&memory);
         // Who waits for this end to be there looks again.
         memory.segment().members().rouse();
         Ok(Self {
@@ -96,6 +120,7 @@ impl End {
             waiter: Waiter::new(mode),
             cancel: CancelWord::new(),
             known,
+            past,
             registered: support().registered,
             watched,
             event: None,
@@ -109,7 +134,7 @@ impl End {
 
     /// What became of the other side.
     pub(super) fn other(&self) -> Other {
-        self.side.other_role(&self.memory).other(self.members())
+        self.side.other_end(&self.memory, self.past)
     }
 
     /// Whether the other side was there and is not any more.
@@ -176,8 +201,8 @@ impl End {
     pub(super) fn wait(&mut self, until: Until, ready: impl Fn(&Memory) -> bool) -> Result<()> {
         let (side, memory, cancel) = (self.side, &self.memory, &self.cancel);
         let members = memory.segment().members();
-        let watched = self.watched.as_deref();
-        let gone = || is_gone(side, memory, watched);
+        let (past, watched) = (self.past, self.watched.as_deref());
+        let gone = || is_gone(side, memory, past, watched);
         let bell = side.own_bell(memory);
         let waited = self.waiter.wait(members, bell, until, cancel, || ready(memory), gone);
         match waited {
@@ -200,8 +225,8 @@ impl End {
             let event = Event::new(&self.name)?;
             let (side, memory) = (self.side, &self.memory);
             let members = memory.segment().members();
-            let watched = self.watched.as_deref();
-            let gone = || is_gone(side, memory, watched);
+            let (past, watched) = (self.past, self.watched.as_deref());
+            let gone = || is_gone(side, memory, past, watched);
             event.arm(members, side.own_bell(memory), || ready(memory) || gone())?;
             self.event = Some(event);
         }
@@ -245,8 +270,8 @@ impl End {
 }
 
 /// Whether nothing more comes: the other side was there and is not any more, or the memory is cut off.
-fn is_gone(side: Side, memory: &Memory, watched: Option<&Watched>) -> bool {
-    let other = side.other_role(memory).other(memory.segment().members());
+fn is_gone(side: Side, memory: &Memory, past: u32, watched: Option<&Watched>) -> bool {
+    let other = side.other_end(memory, past);
     matches!(other, Other::Closed | Other::Died) || watched.is_some_and(Watched::was_cut)
 }
 

@@ -93,7 +93,8 @@ impl Options {
         Self { place: Place::default(), capacity: 64 << 10, wait: Wait::Block, peers: 60 }
     }
 
-    /// Bytes of a new ring: the longest message, and how much it holds, headers included. What stays inside
+    /// Bytes of a new ring: the longest message, and how much it holds, headers included. A message of up to 56
+    /// bytes takes 64, one of up to 1 KiB 8 more than it has (rounded up to 8), a longer one at most 128 more. What stays inside
     /// the second-level cache of a processor (below 1 MiB) is fastest.
     ///
     /// Messages lie in one piece. One of more than half the capacity may find room only once the receiver

@@ -51,7 +51,8 @@ impl Receiver {
         Options::new().open_or_create(name)
     }
 
-    /// Takes the receiving end of the ring behind a descriptor: see [`Options::from_fd`].
+    /// Takes the receiving end of the ring behind a descriptor: see [`Options::from_fd`]. (Descriptors of ours are
+    /// closed by an exec: clear that for one that a child is to inherit, or pass it over a socket.)
     ///
     /// # Errors
     /// As [`Options::open`].

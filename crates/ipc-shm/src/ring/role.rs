@@ -61,6 +61,11 @@ impl Role {
         self.0.load(Ordering::Relaxed) & !CLOSED
     }
 
+    /// The word as it is: who has or had the end.
+    pub(crate) fn holder(&self) -> u32 {
+        self.0.load(Ordering::Acquire)
+    }
+
     /// What became of who had it.
     pub(crate) fn other(&self, members: &Membership) -> Other {
         let seen = self.0.load(Ordering::Acquire);

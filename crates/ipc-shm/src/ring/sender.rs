@@ -52,7 +52,8 @@ impl Sender {
         Options::new().open_or_create(name)
     }
 
-    /// Takes the sending end of the ring behind a descriptor: see [`Options::from_fd`].
+    /// Takes the sending end of the ring behind a descriptor: see [`Options::from_fd`]. (Descriptors of ours are
+    /// closed by an exec: clear that for one that a child is to inherit, or pass it over a socket.)
     ///
     /// # Errors
     /// As [`Options::open`].
@@ -84,7 +85,7 @@ impl Sender {
     ///
     /// # Errors
     /// `MessageTooLong`: longer than the [capacity](Self::capacity). `Closed`: the receiver died or
-    /// closed its end (before there was a receiver, messages are kept for it). `Cancelled`: see
+    /// closed its end (until there is one, messages are kept for it). `Cancelled`: see
     /// [`canceller`](Self::canceller). `NotOwner`: this is a forked child of the process that opened it.
     ///
     /// # Examples
@@ -272,7 +273,7 @@ impl Sender {
         &self.end.memory
     }
 
-    /// The longest message, in bytes. So much fits at least, too.
+    /// The longest message, in bytes; see [`Options::capacity`] for how much fits.
     #[must_use]
     pub fn capacity(&self) -> usize {
         self.end.memory.capacity()

@@ -1,5 +1,6 @@
 //! Rings: one sender, one receiver.
 
+mod restart;
 mod smoke;
 
 mod fill;
