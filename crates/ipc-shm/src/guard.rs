@@ -42,7 +42,8 @@ pub(crate) use table::Watched;
 const ROOM: (&str, &str) =
     ("segments under the guard (256 a process)", "close some, or open others without the guard");
 
-/// Installs the guard for this process: named segments and files opened from now on are under it.
+/// Installs the guard for this process: named segments, files and rings opened from now on are under it. Cells
+/// (`Latest`), broadcasts and fan-ins are not: who may cut their file off can end their users.
 ///
 /// A second call does nothing. It stays until the process ends; a forked child has it, too.
 ///

@@ -18,7 +18,7 @@
 use crate::atomic::{Ordering, fence};
 use crate::memory::Memory;
 
-/// How many versions there are at a time: a copy succeeds if the writer publishes at most two more while
+/// How many versions there are at a time: a copy succeeds if the writer publishes at most three more while
 /// it is made.
 pub const SLOTS: u64 = 4;
 /// Where the version of the newest value stands.

@@ -105,8 +105,9 @@ fn park(
             return Err(Ended::Gone);
         }
         let slept = sleeper.sleep_at_most(bell.word(), nap.value(), nap.longest());
-        // Look before announcing again: an announcement left behind costs the next ringer a wake.
-        if ready() {
+        // Look before announcing again: an announcement left behind costs the next ringer a wake. But a
+        // cancellation was taken, and is told.
+        if slept != Err(Stop::Cancelled) && ready() {
             return Ok(());
         }
         slept.map_err(Ended::Stop)?;

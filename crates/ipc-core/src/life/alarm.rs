@@ -27,9 +27,22 @@ struct Armed {
     event: Arc<OwnedFd>,
 }
 
-/// The words that a keeper watches for its process.
-#[derive(Debug, Default)]
-pub(super) struct Alarms(Mutex<Vec<Armed>>);
+impl Armed {
+    fn ring(&self) {
+        // A full counter (EAGAIN) is readable already.
+        let _ = rustix::io::write(&self.event, &1u64.to_ne_bytes());
+    }
+}
+
+/// The words that a keeper watches for its process. None: it watches no more.
+#[derive(Debug)]
+pub(super) struct Alarms(Mutex<Option<Vec<Armed>>>);
+
+impl Default for Alarms {
+    fn default() -> Self {
+        Self(Mutex::new(Some(Vec::new())))
+    }
+}
 
 impl Alarms {
     /// Watches a word; one that was watched for the same event is not any more. False: there are too many,
@@ -44,6 +57,7 @@ impl Alarms {
     ) -> bool {
         let Some(offset) = map.offset_of(word) else { return false };
         let mut list = self.list();
+        let Some(list) = list.as_mut() else { return false };
         list.retain(|armed| !Arc::ptr_eq(&armed.event, event));
         if list.len() == MOST_ALARMS {
             return false;
@@ -53,28 +67,45 @@ impl Alarms {
     }
 
     pub(super) fn remove(&self, event: &Arc<OwnedFd>) {
-        self.list().retain(|armed| !Arc::ptr_eq(&armed.event, event));
+        if let Some(list) = self.list().as_mut() {
+            list.retain(|armed| !Arc::ptr_eq(&armed.event, event));
+        }
     }
 
-    /// Rings for every word that changed, and for all if somebody died or `all` is asked for.
-    pub(super) fn ring(&self, map: &Map, all: bool) {
+    /// Rings for every word that changed, and for all if somebody died.
+    pub(super) fn ring(&self, map: &Map) {
+        let mut list = self.list();
+        let Some(list) = list.as_mut().filter(|list| !list.is_empty()) else { return };
         let deaths = map.control().deaths.load(Ordering::Acquire);
-        self.list().retain(|armed| {
+        list.retain(|armed| {
             let word = map.word(armed.offset).map_or(0, |word| word.load(Ordering::Acquire));
-            let quiet = !all && word == armed.expected && deaths == armed.deaths;
+            let quiet = word == armed.expected && deaths == armed.deaths;
             if !quiet {
-                // A full counter (EAGAIN) is readable already.
-                let _ = rustix::io::write(&armed.event, &1u64.to_ne_bytes());
+                armed.ring();
             }
             quiet
         });
     }
 
+    /// Rings for all, without a look at anything: whoever is told looks for itself.
+    pub(super) fn ring_all(&self) {
+        for armed in self.list().iter_mut().flat_map(|list| list.drain(..)) {
+            armed.ring();
+        }
+    }
+
+    /// Rings for all and watches no more.
+    pub(super) fn end(&self) {
+        self.ring_all();
+        *self.list() = None;
+    }
+
     /// Adds what is watched to the entries of a sleep; how long that may last, if not for ever.
     pub(super) fn entries(&self, map: &Map, entries: &mut Vec<Wait>) -> Option<Duration> {
         let list = self.list();
+        let list = list.as_ref()?;
         let deaths = &map.control().deaths;
-        for armed in list.iter() {
+        for armed in list {
             if let Some(word) = map.word(armed.offset) {
                 entries.push(entry(word, armed.expected, WaitFlags::empty()));
             }
@@ -85,7 +116,7 @@ impl Alarms {
         list.iter().map(|armed| armed.slice).min()
     }
 
-    fn list(&self) -> MutexGuard<'_, Vec<Armed>> {
+    fn list(&self) -> MutexGuard<'_, Option<Vec<Armed>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

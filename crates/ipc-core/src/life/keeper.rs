@@ -21,7 +21,6 @@ use super::list::Station;
 use super::sleep::now;
 use super::table::{self, low};
 use crate::deadline::timespec;
-use crate::fence::support;
 use crate::segment::{Fault, Map};
 use crate::sys::with_signals_blocked;
 
@@ -131,8 +130,12 @@ fn watch(map: &Map, station: &Station, alarms: &Alarms, id: OwnerId) {
         let members = &map.control().members;
         let joined = members.load(Ordering::Acquire);
         table::report_deaths(map);
-        // Without the fence of `support` a word that changed may look as if it had not.
-        alarms.ring(map, late && !support().can_send);
+        // Who should have rung may have been stopped before, or its store not be seen without a fence.
+        if late {
+            alarms.ring_all();
+        } else {
+            alarms.ring(map);
+        }
         entries.clear();
         entries.push(entry(order, asked, WaitFlags::PRIVATE));
         entries.push(entry(members, joined, WaitFlags::empty()));
@@ -156,7 +159,7 @@ fn watch(map: &Map, station: &Station, alarms: &Alarms, id: OwnerId) {
             Err(_) => break,
         }
     }
-    alarms.ring(map, true);
+    alarms.end();
     loop {
         let asked = order.load(Ordering::Acquire);
         if asked & STOP != 0 {

@@ -9,6 +9,7 @@
 //! The place of an evicted receiver that lives is not given to another: it may be stopped right before it
 //! stores its position there.
 
+use ipc_core::fence::still;
 use ipc_core::life::OwnerId;
 
 use super::flow::{EVICTED, Shape, Tx};
@@ -45,8 +46,14 @@ pub(super) fn claim(area: &Area, shape: Shape, me: OwnerId) -> Option<usize> {
     (0..shape.cursors).find(|index| {
         let word = area.word(Shape::cursor(*index) + 8);
         let seen = word.load(Ordering::Acquire);
-        !alive(area, seen)
-            && word.compare_exchange(seen, mine, Ordering::AcqRel, Ordering::Relaxed).is_ok()
+        if alive(area, seen) {
+            return false;
+        }
+        if seen != 0 {
+            // A thread of the dead may be at its last instruction.
+            still();
+        }
+        word.compare_exchange(seen, mine, Ordering::AcqRel, Ordering::Relaxed).is_ok()
     })
 }
 

@@ -63,10 +63,15 @@ impl Sealed for Receiver {
         };
         for _ in 0..TRIES {
             match Rx::join(&area, shape, cursor) {
-                Ok(Some(rx)) => return Ok(Self { area, shape, rx, handle, me, cursor }),
+                Ok(Some(rx)) => {
+                    // A sender that took our predecessor's position for ours looks again.
+                    area.bell(FREED).ring();
+                    return Ok(Self { area, shape, rx, handle, me, cursor });
+                }
                 Ok(None) => {}
                 Err(_) => {
                     cursor.inspect(|index| cursors::leave(&area, *index, me));
+                    area.bell(FREED).ring();
                     return Err(handle.corrupt("its positions"));
                 }
             }

@@ -307,9 +307,14 @@ impl Receiver {
         }
         let look = |index: usize| match lanes.get_mut(index) {
             Some(Lane { memory, rx }) => {
+                let before = rx.offset();
                 let found = rx.next(memory)?.is_some();
                 if !found && !rx.has_told() {
                     rx.tell(memory);
+                }
+                // If padding was skipped, the sender may wait for its room.
+                if rx.offset() != before {
+                    memory.head().freed.ring();
                 }
                 Ok::<_, Corrupt>(found)
             }

@@ -59,13 +59,14 @@ fn claim(area: &Area, memory: &Memory, me: OwnerId) -> Option<Tx> {
     if role.other(area.members()) == Other::Lives || empty().is_none() {
         return None;
     }
+    let before = role.holder();
     if !role.take(area.members(), me) {
         return None;
     }
-    // Another one may have had it in between, and died with something in it.
+    // Another one may have had it in between, and died with something in it, which stays its own.
     let tx = empty();
     if tx.is_none() {
-        role.close(me);
+        role.put_back(me, before);
     }
     tx
 }

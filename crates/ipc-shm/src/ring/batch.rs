@@ -3,7 +3,7 @@
 use ipc_core::Wait as Until;
 
 use super::end::End;
-use super::flow::Tx;
+use super::flow::{Rx, Tx};
 use super::receiver::Receiver;
 use super::record::Place;
 use super::sender::Sender;
@@ -90,24 +90,30 @@ impl Receiver {
         if self.end.memory.me().is_none() {
             return Err(self.end.not_owner());
         }
+        // Also if `handle` panics: what was handled does not come again.
+        let Settle { end, rx } = &mut Settle { end: &self.end, rx: &mut self.rx };
         let mut count = 0;
-        let ended = loop {
-            if count == most {
-                break Ok(());
-            }
-            match self.rx.next(&self.end.memory) {
-                Ok(Some(place)) => {
-                    handle(self.end.memory.bytes_of(place));
-                    self.rx.pass(&self.end.memory, place.end);
-                    count += 1;
-                }
-                Ok(None) => break Ok(()),
-                Err(corrupt) => break Err(self.end.corrupt(corrupt)),
-            }
-        };
+        while count < most {
+            let next = rx.next(&end.memory).map_err(|corrupt| end.corrupt(corrupt))?;
+            let Some(place) = next else { break };
+            handle(end.memory.bytes_of(place));
+            rx.pass(&end.memory, place.end);
+            count += 1;
+        }
+        Ok(count)
+    }
+}
+
+/// Gives the room of all that was handled back, when dropped.
+struct Settle<'a> {
+    end: &'a End,
+    rx: &'a mut Rx,
+}
+
+impl Drop for Settle<'_> {
+    fn drop(&mut self) {
         self.rx.settle(&self.end.memory);
         self.end.ring_sender();
-        ended.map(|()| count)
     }
 }
 

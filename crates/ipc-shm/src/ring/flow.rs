@@ -222,6 +222,11 @@ impl Rx {
         Ok(Self { at, lap, told: lap + at as u64 })
     }
 
+    /// Where the next header is.
+    pub(crate) fn offset(&self) -> usize {
+        self.at
+    }
+
     /// Whether something was sent: one load.
     #[inline]
     pub(crate) fn ready(&self, words: &impl Words) -> bool {

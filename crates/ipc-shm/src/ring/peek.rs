@@ -21,10 +21,13 @@ impl<'a> Peek<'a> {
         Self { receiver, place }
     }
 
-    /// Takes the message off the ring: the sender has its room again.
+    /// Takes the message off the ring: the sender has its room again. In a forked child it does nothing.
     #[inline]
     pub fn release(self) {
-        self.receiver.take(self.place);
+        // In a forked child the message is its parent's.
+        if self.receiver.memory().me().is_some() {
+            self.receiver.take(self.place);
+        }
     }
 }
 

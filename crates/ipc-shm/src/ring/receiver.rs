@@ -273,9 +273,12 @@ impl Receiver {
             return Ok(());
         }
         match self.rx.next(&self.end.memory) {
-            Ok(Some(_)) => Ok(()),
-            Ok(None) => {
+            Ok(Some(_)) => {
                 // If padding was skipped, the sender may wait for its room.
+                self.end.ring_sender();
+                Ok(())
+            }
+            Ok(None) => {
                 self.end.ring_sender();
                 let rx = &self.rx;
                 let waited = self.end.wait(until, |memory| rx.ready(memory));

@@ -61,6 +61,11 @@ impl Role {
         self.0.load(Ordering::Relaxed) & !CLOSED
     }
 
+    /// Gives an end that was just taken back to who had it.
+    pub(crate) fn put_back(&self, me: OwnerId, before: u32) {
+        let _ = self.0.compare_exchange(me.bits(), before, Ordering::Release, Ordering::Relaxed);
+    }
+
     /// The word as it is: who has or had the end.
     pub(crate) fn holder(&self) -> u32 {
         self.0.load(Ordering::Acquire)

@@ -251,6 +251,10 @@ impl Sender {
     /// Publishes the message that was written in place.
     #[inline]
     pub(super) fn commit(&mut self, place: Place) {
+        if self.end.memory.me().is_none() {
+            // A forked child: the slot is its parent's.
+            return;
+        }
         self.tx.prepare(&self.end.memory, place);
         self.publish(place);
     }

@@ -22,7 +22,7 @@ impl<'a> Slot<'a> {
         Self { sender, place }
     }
 
-    /// Sends the message. No system call unless the receiver sleeps.
+    /// Sends the message. No system call unless the receiver sleeps. In a forked child it does nothing.
     #[inline]
     pub fn commit(self) {
         self.sender.commit(self.place);

@@ -8,7 +8,7 @@
 //! A header tells by itself whether it is of this lap, so nothing is cleared: a killed sender leaves the
 //! number of a lap ago.
 
-use super::flow::Words;
+use super::flow::{Corrupt, Words};
 use super::record::{HEADER, LINE, PACKED, SHORT};
 use crate::atomic::{AtomicU64, Ordering};
 
@@ -118,13 +118,14 @@ impl Cursor {
     }
 
     /// Looks whether there is room, at `tail` or `taken`.
-    pub(crate) fn look(&mut self, word: &AtomicU64) -> bool {
-        let taken = word.load(Ordering::Acquire) & (u64::MAX >> 2);
+    pub(crate) fn look(&mut self, word: &AtomicU64) -> Result<bool, Corrupt> {
+        let taken = word.load(Ordering::Acquire);
         // It cannot be ahead of what was sent.
-        if taken <= self.number {
-            self.mark = self.mark.max(taken + self.shape.slots);
+        if taken > self.number {
+            return Err(Corrupt);
         }
-        self.has_room()
+        self.mark = self.mark.max(taken + self.shape.slots);
+        Ok(self.has_room())
     }
 
     /// Publishes the value that was written to this slot.

@@ -7,6 +7,7 @@ mod fill;
 mod model;
 mod waits;
 
+mod corners;
 mod death;
 mod fork;
 mod handover;

@@ -95,14 +95,16 @@ impl<T: ShmSafe> Sender<T> {
         self.end.look()?;
         // A streaming receiver tells in its own time.
         for _ in 0..if until == Until::No { 1 } else { self.end.polls() } {
-            if self.cursor.look(self.end.memory.tail()) {
+            let room = self.cursor.look(self.end.memory.tail());
+            if room.map_err(|corrupt| self.end.corrupt(corrupt))? {
                 return Ok(());
             }
             std::hint::spin_loop();
         }
         let slots = self.shape.slots;
         loop {
-            if self.cursor.look(self.end.memory.taken()) {
+            let room = self.cursor.look(self.end.memory.taken());
+            if room.map_err(|corrupt| self.end.corrupt(corrupt))? {
                 return Ok(());
             }
             let cursor = &self.cursor;
