@@ -66,7 +66,6 @@ fn a_child_cannot_commit_or_release() {
             look.take().expect("a copy").release();
         });
         assert_eq!(&**look.as_ref().expect("ours"), b"one");
-        drop((slot, look));
         assert_eq!(receiver.recv().expect("still there"), b"one");
         assert!(matches!(receiver.try_recv(), Err(Error::WouldBlock)));
     });
