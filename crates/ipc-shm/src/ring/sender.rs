@@ -22,10 +22,15 @@ use crate::error::{Error, Result};
 pub struct Sender {
     pub(super) end: End,
     pub(super) tx: Tx,
+    /// Much was under way when the receiver's position was last looked at.
+    streaming: bool,
 }
 
-/// For shorter messages the processor fetches the next lines by itself.
+/// For shorter messages lines are fetched ahead in a stream only: where each message is waited for, that would
+/// take the line away from a receiver that looks at it.
 const NEAR: usize = 128;
+/// So many bytes under way make a stream.
+const UNDER_WAY: u64 = 1024;
 
 impl Sender {
     /// Makes a new ring for 64 KiB and takes its sending end: see [`Options`].
@@ -71,7 +76,7 @@ impl Sender {
 
     pub(super) fn join(end: End) -> Result<Self> {
         let tx = Tx::find(&end.memory).map_err(|corrupt| end.corrupt(corrupt))?;
-        Ok(Self { end, tx })
+        Ok(Self { end, tx, streaming: false })
     }
 
     /// Sends a message. It waits while the ring is full.
@@ -218,6 +223,7 @@ impl Sender {
             return Err(Error::MessageTooLong { real: len, limit: self.capacity() });
         }
         self.end.look()?;
+        self.streaming = self.tx.pending(&self.end.memory) >= UNDER_WAY;
         // A streaming receiver tells in its own time. If few messages fill the ring, that is too late.
         let few = len >= self.end.memory.capacity() / 16;
         for _ in 0..if until == Until::No || few { 1 } else { self.end.polls() } {
@@ -267,6 +273,8 @@ impl Sender {
         // ago.
         if place.len > NEAR {
             self.end.memory.expect_write(2 * place.end - place.at);
+        } else if self.streaming {
+            self.end.memory.expect_write(place.end + 4 * LINE);
         }
         if place.len > PACKED {
             self.end.memory.expect_write(place.end + LINE);
