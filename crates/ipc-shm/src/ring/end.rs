@@ -211,6 +211,10 @@ impl End {
                 if let (Ended::Stop(Stop::WouldBlock), Some(event)) = (ended, &self.event) {
                     event.arm(members, bell, || ready(memory) || gone())?;
                 }
+                if ended == Ended::Gone {
+                    // It may not be counted yet: the next call looks all the same.
+                    self.known = self.known.wrapping_sub(1);
+                }
                 Err(self.ended(ended))
             }
         }
